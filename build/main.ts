@@ -1,0 +1,11 @@
+// Builds dist/: the wasm engines, the JavaScript engine, the library with its typings, the command line.
+
+import { rmSync } from "node:fs";
+import { buildJsEngine } from "./js-engine.ts";
+import { buildLibrary } from "./library.ts";
+import { buildWasm } from "./wasm.ts";
+
+rmSync("dist", { recursive: true, force: true });
+await buildWasm();
+await buildJsEngine();
+await buildLibrary();

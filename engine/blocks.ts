@@ -1,0 +1,421 @@
+// Blocks with boundary tags (Knuth, TAOCP 1, 2.5): taken, split, given back and joined with free neighbours; the trailing
+// block, from which the heap expands; the map that knows where blocks start.
+
+import { below, copy, load16, load32, store16, store32, zero } from "#memory";
+import { find, insert, remove } from "./bins.ts";
+import { lowerBreak, marginNow, moveBreak, startFor } from "./break.ts";
+import {
+  BREAK,
+  CELL,
+  CELL_SHIFT,
+  FLAGS,
+  FIRST_ENTRY,
+  firstBlock,
+  FIT,
+  FRESH,
+  GAP,
+  GRANULE,
+  header,
+  HEADER,
+  heap,
+  IN_USE,
+  LIMIT,
+  MAP,
+  mapAt,
+  MAP_BLOCK,
+  MAP_CELLS,
+  OWN,
+  OWNED,
+  PAGE,
+  PREVIOUS_IN_USE,
+  previousFree,
+  roundUp,
+  ROVER,
+  sizeOf,
+  tagFree,
+  tagUsed,
+  TOP,
+} from "./layout.ts";
+
+export const BEST_FIT: i32 = 0;
+export const FIRST_FIT: i32 = 1;
+export const NEXT_FIT: i32 = 2;
+
+/** A rest smaller than this stays with the block it is the rest of. */
+export const LEAST_REST: i32 = 32;
+
+// The map ---------------------------------------------------------------------------------------------------------------
+
+/** 1 + the granule of `p` in its cell: what the map holds of the first block in a cell. */
+function mark(p: i32): i32 {
+  return ((p >>> 4) & 31) + 1;
+}
+
+/** Notes that a block starts at `p`. */
+function addStart(p: i32): void {
+  const at: i32 = mapAt(p);
+  const first: i32 = load16(at);
+  if (first == 0 || mark(p) < first) store16(at, mark(p));
+}
+
+/** Notes that no block starts at `p` any more; `following` is the next start, or any other cell. */
+function removeStart(p: i32, following: i32): void {
+  const at: i32 = mapAt(p);
+  if (load16(at) != mark(p)) return;
+  store16(at, p >>> CELL_SHIFT == following >>> CELL_SHIFT ? mark(following) : 0);
+}
+
+/** Whether a block starts at `p`, an address inside the heap. Exact, whatever programs wrote. At most 31 steps. */
+export function isBlock(p: i32, entry: i32): bool {
+  if ((p & (GRANULE - 1)) != 0 || entry == 0 || entry >= FIRST_ENTRY) return false;
+  let steps: i32 = mark(p) - entry;
+  let q: i32 = p - (steps << 4);
+  while (steps > 0) {
+    const size: i32 = sizeOf(q) >>> 4;
+    if (size == 0 || below(steps, size)) return false;
+    steps -= size;
+    q += size << 4;
+  }
+  return steps == 0;
+}
+
+/** The block that `address`, inside the heap, is part of. Cost: linear in the block's cells; for errors only. */
+export function blockAround(address: i32): i32 {
+  let cell: i32 = address >>> CELL_SHIFT;
+  let entry: i32 = load16(load32(heap + MAP) + (cell << 1));
+  while (entry == 0 || (entry < FIRST_ENTRY && below(address, firstStart(cell, entry) - HEADER))) {
+    cell -= 1;
+    if (below(cell, firstBlock() >>> CELL_SHIFT)) return 0;
+    entry = load16(load32(heap + MAP) + (cell << 1));
+  }
+  if (entry >= FIRST_ENTRY) return 0;
+  let p: i32 = firstStart(cell, entry);
+  const top: i32 = load32(heap + TOP);
+  while (p != top && !below(address, p + sizeOf(p) - HEADER)) p = (p + sizeOf(p)) | 0;
+  return p;
+}
+
+function firstStart(cell: i32, entry: i32): i32 {
+  return (cell << CELL_SHIFT) + ((entry - 1) << 4);
+}
+
+// Taking ----------------------------------------------------------------------------------------------------------------
+
+/**
+ * A block of `size` bytes, header included, whose payload begins at a multiple of `alignment`; 0 without memory.
+ *
+ * Cost: bounded for best fit (see bins.ts); linear in the number of blocks for first and next fit.
+ */
+export function take(size: i32, alignment: i32): i32 {
+  const p: i32 = load32(heap + FIT) == BEST_FIT ? find(size, alignment) : walkToFit(size, alignment);
+  if (p == 0) return takeTop(size, alignment, 0);
+  remove(p);
+  return carve(p, size, alignment);
+}
+
+/** Splits a free block, out of its bin, into what is before the payload, the block itself, and the rest. */
+function carve(p: i32, size: i32, alignment: i32): i32 {
+  let has: i32 = sizeOf(p);
+  const q: i32 = roundUp(p, alignment);
+  let flags: i32 = IN_USE | PREVIOUS_IN_USE;
+  if (q != p) {
+    has -= q - p;
+    tagFree(p, q - p);
+    insert(p, q - p);
+    addStart(q);
+    flags = IN_USE;
+  }
+  const rest: i32 = has - size;
+  if (below(rest, LEAST_REST)) {
+    const next: i32 = q + has;
+    store32(next - HEADER, header(next) | PREVIOUS_IN_USE);
+    tagUsed(q, has, flags);
+  } else {
+    const r: i32 = (q + size) | 0;
+    tagFree(r, rest);
+    addStart(r);
+    insert(r, rest);
+    tagUsed(q, size, flags);
+  }
+  return q;
+}
+
+/** Takes from the trailing block, expanding the heap where it is too small. */
+export function takeTop(size: i32, alignment: i32, flags: i32): i32 {
+  let top: i32 = load32(heap + TOP);
+  let q: i32 = roundUp(top, alignment);
+  if (below(sizeOf(top), q - top + size)) {
+    if (!expand(q - top + size)) return 0;
+    if (top != load32(heap + TOP)) {
+      // Behind a gap or a new map: aligned anew, there may be less room.
+      top = load32(heap + TOP);
+      q = roundUp(top, alignment);
+      if (below(sizeOf(top), q - top + size) && !expand(q - top + size)) return 0;
+      top = load32(heap + TOP);
+      q = roundUp(top, alignment);
+      if (below(sizeOf(top), q - top + size)) return 0;
+    }
+  }
+  cutTop(top, q, size, flags);
+  return q;
+}
+
+/** Makes [q, q + size) a block of its own, and what is before it in the trailing block a free one. */
+function cutTop(top: i32, q: i32, size: i32, flags: i32): void {
+  const rest: i32 = sizeOf(top) - (q - top) - size;
+  const newTop: i32 = (q + size) | 0;
+  if (q != top) {
+    tagFree(top, q - top);
+    insert(top, q - top);
+    addStart(q);
+  } else flags |= PREVIOUS_IN_USE;
+  tagUsed(newTop, rest, PREVIOUS_IN_USE);
+  addStart(newTop);
+  store32(heap + TOP, newTop);
+  if (below(load32(heap + FRESH), newTop)) store32(heap + FRESH, newTop);
+  tagUsed(q, size, flags | IN_USE);
+}
+
+/** Address-ordered search from the rover on: from the start for first fit, from the last find for next fit. */
+function walkToFit(size: i32, alignment: i32): i32 {
+  const top: i32 = load32(heap + TOP);
+  const from: i32 = load32(heap + ROVER);
+  const first: bool = load32(heap + FIT) == FIRST_FIT;
+  let p: i32 = from;
+  let lowest: i32 = 0;
+  for (let wrapped: bool = first; ; ) {
+    while (p != top) {
+      const h: i32 = header(p);
+      const has: i32 = h & -GRANULE;
+      if ((h & IN_USE) == 0) {
+        if (lowest == 0) lowest = p;
+        if (!below(has, roundUp(p, alignment) - p + size)) {
+          store32(heap + ROVER, first ? lowest : p);
+          return p;
+        }
+      }
+      p = (p + has) | 0;
+      if (p == from) break;
+    }
+    if (wrapped) break;
+    wrapped = true;
+    p = firstBlock();
+    if (p == from) break;
+  }
+  if (first) store32(heap + ROVER, lowest != 0 ? lowest : top);
+  return 0;
+}
+
+// Expanding ---------------------------------------------------------------------------------------------------------------
+
+/** Makes the trailing block `size` bytes at least; false, and nothing lost, where the break can't move that far. */
+export function expand(size: i32): bool {
+  return expandBy(size, marginNow(), true) || expandBy(size, 0, false);
+}
+
+/** `ahead`: should a larger map be needed, one that reaches twice as far. */
+function expandBy(size: i32, margin: i32, ahead: bool): bool {
+  const top: i32 = load32(heap + TOP);
+  const from: i32 = load32(heap + BREAK);
+  if (!below(sizeOf(top), size)) return true;
+  let more: i32 = size - sizeOf(top);
+  let mapBytes: i32 = mapBytesFor(from, more + margin, ahead);
+  const start: i32 = startFor(more + mapBytes);
+  if (start != from) {
+    const left: i32 = load32(heap + OWNED) - from - mapBytesFor(load32(heap + OWNED), 0, false);
+    if (left >= PAGE && expandBy(sizeOf(top) + left, 0, false)) return expandBy(size, margin, ahead);
+    more = size + GRANULE; // the padding before the first header of the new region
+    mapBytes = mapBytesFor(start, more + margin, ahead);
+  }
+  if (!moveBreak(start, more + mapBytes, margin)) return false;
+  if (start == from) tagUsed(top, load32(heap + BREAK) - top, PREVIOUS_IN_USE);
+  else leaveGap(top, from, start + GRANULE);
+  if (mapBytes != 0) extendMap(mapBytes);
+  else addStart(load32(heap + TOP));
+  return true;
+}
+
+/** Ends the region at `from` with a gap and makes `newTop`, behind it, the trailing block. */
+function leaveGap(top: i32, from: i32, newTop: i32): void {
+  let flags: i32 = IN_USE | GAP;
+  if (top == from) flags |= PREVIOUS_IN_USE;
+  else {
+    tagFree(top, from - top);
+    insert(top, from - top);
+    addStart(from);
+  }
+  tagUsed(from, newTop - from, flags);
+  tagUsed(newTop, load32(heap + BREAK) - newTop, PREVIOUS_IN_USE);
+  store32(heap + TOP, newTop);
+  store32(heap + FRESH, newTop);
+}
+
+/** Size of the block for a map that reaches `bytes` and the rounding of a break beyond `start`; 0 where the map does. */
+function mapBytesFor(start: i32, bytes: i32, ahead: bool): i32 {
+  const limit: i32 = load32(heap + LIMIT) >>> CELL_SHIFT;
+  const first: i32 = heap >>> CELL_SHIFT;
+  let cell: i32 = (start >>> CELL_SHIFT) + (bytes >>> CELL_SHIFT) + ((2 * PAGE) >>> CELL_SHIFT);
+  if (cell > limit) cell = limit;
+  if (cell < load32(heap + MAP_CELLS)) return 0;
+  if (ahead) cell += cell - first;
+  if (cell > limit) cell = limit;
+  return roundUp(((cell - first + 1) << 1) + HEADER, GRANULE);
+}
+
+/** Puts a new map at the start of the trailing block, which has the room. */
+function extendMap(bytes: i32): void {
+  const old: i32 = load32(heap + MAP_BLOCK);
+  const p: i32 = load32(heap + TOP);
+  const first: i32 = heap >>> CELL_SHIFT;
+  const payload: i32 = bytes - HEADER;
+  let kept: i32 = 0;
+  if (old != 0) {
+    kept = sizeOf(old) - HEADER;
+    copy(p, old, kept);
+  }
+  zero(p + kept, payload - kept);
+  store32(heap + MAP_BLOCK, p);
+  store32(heap + MAP, p - (first << 1));
+  store32(heap + MAP_CELLS, first + (payload >>> 1));
+  addStart(p);
+  cutTop(p, p, bytes, OWN);
+  if (old != 0) give(old);
+}
+
+/** The heap's first break and first map; false where the memory is too small. */
+export function createBlocks(): bool {
+  tagUsed(firstBlock(), load32(heap + BREAK) - firstBlock(), PREVIOUS_IN_USE);
+  store32(heap + TOP, firstBlock());
+  store32(heap + FRESH, firstBlock());
+  store32(heap + ROVER, firstBlock());
+  const bytes: i32 = mapBytesFor(load32(heap + BREAK), 0, false);
+  if (below(sizeOf(firstBlock()), bytes)) return false;
+  extendMap(bytes);
+  return true;
+}
+
+// Giving back -----------------------------------------------------------------------------------------------------------
+
+/** Gives a block back, joined with its free neighbours; the block that it is now part of. */
+export function give(p: i32): i32 {
+  const h: i32 = header(p);
+  let size: i32 = h & -GRANULE;
+  const top: i32 = load32(heap + TOP);
+  let next: i32 = (p + size) | 0;
+  if ((h & PREVIOUS_IN_USE) == 0) {
+    const q: i32 = previousFree(p);
+    remove(q);
+    removeStart(p, next);
+    size += p - q;
+    p = q;
+  }
+  if (next == top) {
+    size += sizeOf(top);
+    removeStart(top, top + CELL);
+    tagUsed(p, size, PREVIOUS_IN_USE);
+    store32(heap + TOP, p);
+    if (below(p, load32(heap + ROVER))) store32(heap + ROVER, p);
+    return p;
+  }
+  const n: i32 = header(next);
+  if ((n & IN_USE) == 0) {
+    remove(next);
+    size += n & -GRANULE;
+    removeStart(next, p + size);
+  } else store32(next - HEADER, n & ~PREVIOUS_IN_USE);
+  tagFree(p, size);
+  insert(p, size);
+  if (load32(heap + FIT) != BEST_FIT) lowerRover(p, next);
+  return p;
+}
+
+/** First fit starts at the lowest free block; next fit's rover must not lead into what was joined. */
+function lowerRover(p: i32, joined: i32): void {
+  const rover: i32 = load32(heap + ROVER);
+  const first: bool = load32(heap + FIT) == FIRST_FIT;
+  if (first ? below(p, rover) : below(p, rover) && !below(joined, rover)) store32(heap + ROVER, p);
+}
+
+/** Gives what is beyond the first `size` bytes of a block in use back. */
+export function shrink(p: i32, size: i32): void {
+  const h: i32 = header(p);
+  const rest: i32 = (h & -GRANULE) - size;
+  if (rest < LEAST_REST) return;
+  const r: i32 = (p + size) | 0;
+  tagUsed(p, size, h & FLAGS);
+  tagUsed(r, rest, IN_USE | PREVIOUS_IN_USE);
+  addStart(r);
+  give(r);
+}
+
+/** Makes a block in use at least `size` bytes without moving it, from the free block behind it; false if that can't be. */
+export function growInPlace(p: i32, size: i32): bool {
+  const h: i32 = header(p);
+  const has: i32 = h & -GRANULE;
+  const next: i32 = (p + has) | 0;
+  if (next == load32(heap + TOP)) {
+    if (below(sizeOf(next), size - has)) {
+      if (!expand(size - has) || next != load32(heap + TOP)) return false;
+    }
+    removeStart(next, next + CELL);
+    if (load32(heap + FIT) != BEST_FIT) lowerRover(p, next);
+    const newTop: i32 = (p + size) | 0;
+    const rest: i32 = sizeOf(next) - (size - has);
+    tagUsed(newTop, rest, PREVIOUS_IN_USE);
+    addStart(newTop);
+    store32(heap + TOP, newTop);
+    if (below(load32(heap + FRESH), newTop)) store32(heap + FRESH, newTop);
+    tagUsed(p, size, h & FLAGS);
+    return true;
+  }
+  const n: i32 = header(next);
+  if ((n & IN_USE) != 0 || below(has + (n & -GRANULE), size)) return false;
+  remove(next);
+  const all: i32 = has + (n & -GRANULE);
+  removeStart(next, p + all);
+  if (load32(heap + FIT) != BEST_FIT) lowerRover(p, next);
+  tagUsed(p, all, h & FLAGS);
+  const after: i32 = p + all;
+  store32(after - HEADER, header(after) | PREVIOUS_IN_USE);
+  shrink(p, size);
+  return true;
+}
+
+/**
+ * Makes a block in use at least `size` bytes by sliding it down into the free block before it, with the one behind it if
+ * need be; its new payload, or 0 where there is no room. Cost: a copy of the payload.
+ */
+export function growDown(p: i32, size: i32): i32 {
+  const h: i32 = header(p);
+  if ((h & PREVIOUS_IN_USE) != 0) return 0;
+  const has: i32 = h & -GRANULE;
+  const q: i32 = previousFree(p);
+  const next: i32 = (p + has) | 0;
+  const behind: i32 = header(next);
+  const joins: bool = (behind & IN_USE) == 0 && next != load32(heap + TOP);
+  let all: i32 = p - q + has;
+  if (joins) all += behind & -GRANULE;
+  if (below(all, size)) return 0;
+  remove(q);
+  removeStart(p, next);
+  if (joins) {
+    remove(next);
+    removeStart(next, q + all);
+    store32(q + all - HEADER, header(q + all) | PREVIOUS_IN_USE);
+  }
+  if (load32(heap + FIT) != BEST_FIT) lowerRover(q, next);
+  tagUsed(q, all, (h & FLAGS) | PREVIOUS_IN_USE);
+  copy(q, p, has - HEADER);
+  shrink(q, size);
+  return q;
+}
+
+/** Gives the free tail of the heap back to the memory; the bytes given back. */
+export function trimTop(keep: i32): i32 {
+  const top: i32 = load32(heap + TOP);
+  const from: i32 = load32(heap + BREAK);
+  const to: i32 = roundUp(top + keep, GRANULE);
+  if (!below(to, from) || !lowerBreak(to)) return 0;
+  tagUsed(top, to - top, PREVIOUS_IN_USE);
+  return from - to;
+}

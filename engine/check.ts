@@ -1,0 +1,306 @@
+// Looks at the whole heap: walks it, and proves the invariants of layout.ts. Nothing here allocates or writes.
+
+import { below, enter, load16, load32 } from "#memory";
+import { binOf, firstIn } from "./bins.ts";
+import { isBlock } from "./blocks.ts";
+import {
+  BIN_COUNT,
+  BINS,
+  BITMAP,
+  BREAK,
+  CELL,
+  CELLS,
+  CELL_SHIFT,
+  CLASS,
+  classAt,
+  CLASS_COUNT,
+  CURRENT,
+  descriptorAt,
+  entryOf,
+  firstBlock,
+  FIRST_ENTRY,
+  FRESH,
+  FREE_DESCRIPTORS,
+  FULL,
+  GAP,
+  GAPS,
+  GRANULE,
+  HEAD,
+  header,
+  HEADER,
+  heap,
+  HELD,
+  IN_USE,
+  isHeap,
+  IS_CURRENT,
+  KEPT,
+  KIND,
+  LIMIT,
+  MAP,
+  MAP_CELLS,
+  NEXT,
+  NEXT_DESCRIPTOR,
+  OWN,
+  PEAK,
+  PREVIOUS,
+  PREVIOUS_IN_USE,
+  sizeOf,
+  SLOT,
+  SLOTS,
+  slotsIn,
+  SUMMARY,
+  TAIL,
+  TOP,
+} from "./layout.ts";
+
+// The walk ------------------------------------------------------------------------------------------------------------------
+
+export const FREE_BLOCK: i32 = 0;
+export const USED_BLOCK: i32 = 1;
+export const FREE_SLOT: i32 = 2;
+export const USED_SLOT: i32 = 3;
+export const TABLE_KIND: i32 = 4;
+export const GAP_KIND: i32 = 5;
+
+/** Bytes of payload of the entry that the last `walk` answered. */
+export let walkedSize: i32 = 0;
+/** Its kind: FREE_BLOCK to GAP_KIND. */
+export let walkedKind: i32 = 0;
+
+/**
+ * The entry after `p` in address order, 0 to begin; 0 at the end. Entries are blocks and, in slabs, slots. `p` is an entry
+ * of a walk during which nothing was allocated or freed.
+ */
+export function walk(p: i32): i32 {
+  enter(heap);
+  if (heap == 0) return 0;
+  if (p == 0) return arriveAt(firstBlock());
+  const entry: i32 = entryOf(p);
+  if (entry < FIRST_ENTRY) return p == load32(heap + TOP) ? 0 : arriveAt((p + sizeOf(p)) | 0);
+  const kind: i32 = load32(descriptorAt(entry) + KIND);
+  const base: i32 = kind & -CELL;
+  const c: i32 = classAt(kind & CLASS);
+  const slot: i32 = load32(c + SLOT);
+  const end: i32 = base + slot * slotsIn(sizeOf(base) >>> CELL_SHIFT, c);
+  return below(p + slot, end) ? arriveAt((p + slot) | 0) : arriveAt((base + sizeOf(base)) | 0);
+}
+
+function arriveAt(p: i32): i32 {
+  const entry: i32 = entryOf(p);
+  if (entry >= FIRST_ENTRY) {
+    const d: i32 = descriptorAt(entry);
+    const kind: i32 = load32(d + KIND);
+    walkedSize = load32(classAt(kind & CLASS) + SLOT);
+    const slot: i32 = ((p - (kind & -CELL)) / walkedSize) | 0;
+    walkedKind = (load32(d + ((slot >>> 5) << 2)) & (1 << slot)) != 0 ? USED_SLOT : FREE_SLOT;
+    return p;
+  }
+  const h: i32 = header(p);
+  const size: i32 = h & -GRANULE;
+  // The trailing block may be empty.
+  walkedSize = size == 0 ? 0 : size - HEADER;
+  if ((h & IN_USE) == 0 || (h & GAP) == HELD) walkedKind = FREE_BLOCK;
+  else walkedKind = (h & GAP) == GAP ? GAP_KIND : (h & OWN) != 0 ? TABLE_KIND : USED_BLOCK;
+  return p;
+}
+
+// The checks ----------------------------------------------------------------------------------------------------------------
+
+/** Where the last `broken` found something. */
+export let brokenAt: i32 = 0;
+
+const H: i32 = 0x4800;
+const B: i32 = 0x4200;
+const F: i32 = 0x4600;
+const M: i32 = 0x4d00;
+const S: i32 = 0x5300;
+
+function found(code: i32, at: i32): i32 {
+  brokenAt = at;
+  return code;
+}
+
+/** 0 where all invariants hold, else the first broken one: the character code of its letter × 256 + its number. */
+export function broken(): i32 {
+  enter(heap);
+  if (heap == 0) return 0;
+  brokenAt = 0;
+  const stop: i32 = load32(heap + BREAK);
+  if (!isHeap(heap) || (stop & (GRANULE - 1)) != 0 || below(load32(heap + LIMIT), stop)) return found(H + 1, heap);
+  let code: i32 = checkBlocks();
+  if (code == 0) code = checkBins();
+  if (code == 0) code = checkClasses();
+  return code;
+}
+
+/** Free blocks but the trailing one, counted by checkBlocks for checkBins. */
+let freeBlocks: i32 = 0;
+/** Slabs, likewise for checkClasses. */
+let slabs: i32 = 0;
+
+function checkBlocks(): i32 {
+  const top: i32 = load32(heap + TOP);
+  const stop: i32 = load32(heap + BREAK);
+  let before: i32 = IN_USE;
+  let gaps: i32 = 0;
+  let lastCell: i32 = (heap >>> CELL_SHIFT) - 1;
+  freeBlocks = 0;
+  slabs = 0;
+  let p: i32 = firstBlock();
+  while (p != top) {
+    const h: i32 = header(p);
+    const size: i32 = h & -GRANULE;
+    if (size == 0 || below(top - p, size)) return found(B + 1, p);
+    if (((h & PREVIOUS_IN_USE) != 0) != (before != 0)) return found(B + 2, p);
+    const code: i32 = checkMap(p, size, lastCell);
+    if (code != 0) return found(code, p);
+    lastCell = p >>> CELL_SHIFT;
+    if ((h & IN_USE) == 0) {
+      if (load32(p + size - 2 * HEADER) != size) return found(B + 3, p);
+      if (before == 0) return found(B + 4, p);
+      freeBlocks++;
+    } else if ((h & GAP) == GAP) gaps += size - GRANULE;
+    else if (entryOf(p) >= FIRST_ENTRY) {
+      const wrong: i32 = checkSlab(p, h, size);
+      if (wrong != 0) return found(wrong, p);
+      lastCell += (size >>> CELL_SHIFT) - 1;
+      slabs++;
+    }
+    before = h & IN_USE;
+    p = (p + size) | 0;
+  }
+  if (before == 0) return found(B + 4, top);
+  if (header(top) != ((stop - top) | PREVIOUS_IN_USE)) return found(B + 5, top);
+  if (below(load32(heap + FRESH), top)) return found(B + 5, top);
+  const code: i32 = checkMap(top, stop - top, lastCell);
+  if (code != 0) return found(code, top);
+  for (let cell: i32 = (top >>> CELL_SHIFT) + 1; cell <= stop >>> CELL_SHIFT; cell++) {
+    if (load16(load32(heap + MAP) + (cell << 1)) != 0) return found(M + 1, cell << CELL_SHIFT);
+  }
+  if (load32(heap + GAPS) != gaps || below(load32(heap + PEAK), stop - heap - gaps)) return found(H + 2, heap);
+  return 0;
+}
+
+/** The map's entry for the start of a block, and that there is none between the last start and this one. */
+function checkMap(p: i32, size: i32, lastCell: i32): i32 {
+  const cell: i32 = p >>> CELL_SHIFT;
+  if (cell >= load32(heap + MAP_CELLS)) return M + 1;
+  const map: i32 = load32(heap + MAP);
+  for (let between: i32 = lastCell + 1; between < cell; between++) {
+    if (load16(map + (between << 1)) != 0) return M + 1;
+  }
+  if (cell == lastCell) return 0;
+  const entry: i32 = entryOf(p);
+  if (entry >= FIRST_ENTRY) {
+    if (entry >= load32(heap + NEXT_DESCRIPTOR) || (p & (CELL - 1)) != 0) return M + 1;
+    for (let i: i32 = 0; i < size >>> CELL_SHIFT; i++) {
+      if (load16(map + ((cell + i) << 1)) != entry) return M + 2;
+    }
+    return 0;
+  }
+  return entry == ((p >>> 4) & 31) + 1 ? 0 : M + 1;
+}
+
+function checkSlab(p: i32, h: i32, size: i32): i32 {
+  const d: i32 = descriptorAt(entryOf(p));
+  const kind: i32 = load32(d + KIND);
+  if ((h & GAP) != OWN || (kind & -CELL) != p || (kind & CLASS) >= CLASS_COUNT) return S + 1;
+  const c: i32 = classAt(kind & CLASS);
+  const slots: i32 = slotsIn(size >>> CELL_SHIFT, c);
+  const low: i32 = load32(d);
+  const high: i32 = load32(d + 4);
+  const allLow: i32 = slots >= 32 ? -1 : (1 << slots) - 1;
+  const allHigh: i32 = slots > 32 ? (1 << (slots - 32)) - 1 : 0;
+  if ((low & ~allLow) != 0 || (high & ~allHigh) != 0) return S + 2;
+  const full: bool = low == allLow && high == allHigh;
+  const current: bool = load32(c + CURRENT) == d;
+  if (current != ((kind & IS_CURRENT) != 0) || (current && load32(c + SLOTS) != slots)) return S + 5;
+  if ((kind & FULL) != 0 && (!full || current)) return S + 3;
+  if ((kind & FULL) == 0 && full && !current) return S + 3;
+  return 0;
+}
+
+function checkBins(): i32 {
+  let left: i32 = freeBlocks;
+  for (let bin: i32 = 0; bin < BIN_COUNT; bin++) {
+    const word: i32 = bin >>> 5;
+    const bits: i32 = load32(heap + BITMAP + (word << 2));
+    let p: i32 = firstIn(bin);
+    if (((bits & (1 << (bin & 31))) != 0) != (p != 0)) return found(F + 2, heap + BITMAP + (word << 2));
+    if (((load32(heap + SUMMARY) & (1 << word)) != 0) != (bits != 0)) return found(F + 2, heap + SUMMARY);
+    let previous: i32 = heap + BINS + (bin << 2);
+    while (p != 0) {
+      if (left == 0) return found(F + 3, p);
+      if (!isInside(p) || !isBlock(p, entryOf(p)) || (header(p) & IN_USE) != 0) return found(F + 1, p);
+      if (binOf(sizeOf(p)) != bin || load32(p + 4) != previous) return found(F + 1, p);
+      left--;
+      previous = p;
+      p = load32(p);
+    }
+  }
+  return left == 0 ? 0 : found(F + 3, heap + BINS);
+}
+
+function isInside(p: i32): bool {
+  return !below(p, firstBlock()) && below(p, load32(heap + TOP));
+}
+
+function checkClasses(): i32 {
+  let seen: i32 = 0;
+  for (let i: i32 = 0; i < CLASS_COUNT; i++) {
+    const c: i32 = classAt(i);
+    let previous: i32 = 0;
+    let entry: i32 = load16(c + HEAD);
+    let length: i32 = 0;
+    while (entry != 0) {
+      if (!isDescriptor(entry) || length > slabs) return found(S + 4, c);
+      const d: i32 = descriptorAt(entry);
+      const kind: i32 = load32(d + KIND);
+      if ((kind & CLASS) != i || (kind & (FULL | IS_CURRENT)) != 0) return found(S + 4, d);
+      if (load16(d + PREVIOUS) != previous) return found(S + 4, d);
+      previous = entry;
+      entry = load16(d + NEXT);
+      length++;
+    }
+    if (load16(c + TAIL) != previous) return found(S + 4, c);
+    let cells: i32 = 0;
+    for (let e: i32 = FIRST_ENTRY; e < load32(heap + NEXT_DESCRIPTOR); e++) {
+      const kind: i32 = load32(descriptorAt(e) + KIND);
+      if (kind == 0 || (kind & CLASS) != i) continue;
+      cells += sizeOf(kind & -CELL) >>> CELL_SHIFT;
+      if ((kind & (FULL | IS_CURRENT)) == 0) length--;
+      seen++;
+    }
+    if (length != 0) return found(S + 3, c);
+    if (!isKeptSound(c)) return found(S + 4, c);
+    if (cells != load32(c + CELLS)) return found(S + 6, c);
+  }
+  return checkDescriptors(seen);
+}
+
+function isDescriptor(entry: i32): bool {
+  return entry >= FIRST_ENTRY && entry < load32(heap + NEXT_DESCRIPTOR);
+}
+
+/** The slab that a class keeps is an empty one of its list. */
+function isKeptSound(c: i32): bool {
+  const kept: i32 = load32(c + KEPT);
+  if (kept == 0) return true;
+  if (!isDescriptor(kept)) return false;
+  const d: i32 = descriptorAt(kept);
+  const kind: i32 = load32(d + KIND);
+  return classAt(kind & CLASS) == c && (kind & (FULL | IS_CURRENT)) == 0 && (load32(d) | load32(d + 4)) == 0;
+}
+
+/** Every descriptor up to NEXT_DESCRIPTOR is a slab's or free. */
+function checkDescriptors(inUse: i32): i32 {
+  if (inUse != slabs) return found(S + 6, heap);
+  let free: i32 = load32(heap + NEXT_DESCRIPTOR) - FIRST_ENTRY - inUse;
+  let entry: i32 = load32(heap + FREE_DESCRIPTORS);
+  while (entry != 0) {
+    if (free == 0 || !isDescriptor(entry) || load32(descriptorAt(entry) + KIND) != 0) return found(S + 6, heap);
+    free--;
+    entry = load32(descriptorAt(entry) + NEXT);
+  }
+  return free == 0 ? 0 : found(S + 6, heap);
+}

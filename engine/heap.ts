@@ -1,0 +1,304 @@
+// The front door: requests are checked here and sent to slabs or blocks. Each call leaves the heap as it was where it fails,
+// and says why in `lastError`.
+
+import { below, copy, enter, growTo, load32, memoryEnd, store32, zero } from "#memory";
+import { blockAround, createBlocks, give, growDown, growInPlace, isBlock, shrink, take, trimTop } from "./blocks.ts";
+import { HIGHEST, targetBreak } from "./break.ts";
+import {
+  BAD_OPTIONS,
+  blockSizeFor,
+  BREAK,
+  CELL,
+  classAt,
+  classFor,
+  CONTROL,
+  CORRUPT,
+  DOUBLE_FREE,
+  entryOf,
+  fail,
+  firstBlock,
+  FIRST_ENTRY,
+  FIT,
+  FRESH,
+  GAP,
+  GRANULE,
+  header,
+  HEADER,
+  heap,
+  HELD,
+  INVALID_ALIGNMENT,
+  INVALID_POINTER,
+  INVALID_SIZE,
+  IN_USE,
+  isHeap,
+  LIMIT,
+  MAGIC,
+  MAGIC_AT,
+  MARGIN,
+  MAX_ALIGNMENT,
+  MAX_SIZE,
+  MAX_SMALL,
+  MOVES,
+  OK,
+  OUT_OF_HEAP,
+  OUT_OF_MEMORY,
+  OWN,
+  OWNED,
+  PEAK,
+  PREVIOUS_IN_USE,
+  roundUp,
+  sizeOf,
+  SLOT,
+  SMALL,
+  TOP,
+  useHeap,
+} from "./layout.ts";
+import { createClasses, forgetSlabs, giveSlab, giveSlot, slotError, slotSize, takeSlot } from "./slabs.ts";
+
+/** The largest size that slabs serve where nothing else is asked for, in bytes. */
+export const DEFAULT_SMALL: i32 = 1008;
+
+// Creating ----------------------------------------------------------------------------------------------------------------
+
+/** Where the control block of a heap with this base is: address 0 stays free, so that no pointer is 0. */
+function controlFor(base: i32): i32 {
+  return base == 0 ? GRANULE : roundUp(base, GRANULE);
+}
+
+/**
+ * Makes a heap at `base`, in memory that may go up to `limit` (0: as far as it grows); OK or the error, with nothing
+ * changed. `margin` is in bytes, -1 for a share of the heap; `small` in bytes, 0 for no slabs.
+ */
+export function create(base: i32, limit: i32, margin: i32, fit: i32, small: i32): i32 {
+  const at: i32 = controlFor(base);
+  const end: i32 = memoryEnd();
+  const highest: i32 = limit == 0 ? HIGHEST : limit & -GRANULE;
+  const least: i32 = at + CONTROL + 2 * CELL;
+  if (below(at, base) || below(small, 0) || small > MAX_SMALL || fit < 0 || fit > 2) return BAD_OPTIONS;
+  if (below(least, at) || below(highest, least)) return limit == 0 ? OUT_OF_MEMORY : BAD_OPTIONS;
+  let target: i32 = targetBreak(at, least, margin == -1 ? 0 : margin, highest);
+  if (below(end, target) && !growTo(target)) {
+    target = below(end, least) ? least : end;
+    if (!growTo(target)) return OUT_OF_MEMORY;
+  }
+  const before: i32 = heap;
+  useHeap(at);
+  zero(at, CONTROL);
+  store32(at + BREAK, target);
+  store32(at + LIMIT, highest);
+  store32(at + OWNED, limit != 0 ? highest : memoryEnd());
+  store32(at + MARGIN, margin);
+  store32(at + FIT, fit);
+  store32(at + SMALL, small == 0 ? 0 : small + 1);
+  store32(at + MOVES, 1);
+  store32(at + PEAK, target - at);
+  if (!furnish()) {
+    useHeap(before);
+    return OUT_OF_MEMORY;
+  }
+  store32(at + MAGIC_AT, MAGIC);
+  return OK;
+}
+
+/** What an empty heap has: classes, the first block, the map. */
+function furnish(): bool {
+  createClasses();
+  return createBlocks();
+}
+
+/** Joins the heap made at `base`, maybe by another engine; OK or BAD_OPTIONS where there is none. */
+export function attach(base: i32): i32 {
+  const at: i32 = controlFor(base);
+  enter(at);
+  if (below(at, base) || below(memoryEnd() - CONTROL, at) || !isHeap(at)) return BAD_OPTIONS;
+  useHeap(at);
+  enter(at);
+  return OK;
+}
+
+/** The heap of a module that never asked for one begins at the end of its memory. */
+function createAtEnd(): bool {
+  const code: i32 = create(memoryEnd(), 0, -1, 0, DEFAULT_SMALL);
+  if (code != OK) fail(code);
+  return code == OK;
+}
+
+// Allocating --------------------------------------------------------------------------------------------------------------
+
+/**
+ * A block of at least `size` bytes, or 0 with the reason in `lastError`. Aligned to 16 bytes from 16 bytes up, to 8 below.
+ *
+ * Cost: a dozen memory accesses from a slab, some dozens from a block; bounded, moves of the break apart.
+ */
+export function allocate(size: i32): i32 {
+  enter(heap);
+  if (heap == 0 && !createAtEnd()) return 0;
+  if (below(size, load32(heap + SMALL))) {
+    const p: i32 = takeSlot(classAt(classFor(size)));
+    if (p != 0) return p;
+  }
+  return allocateBlock(size, GRANULE);
+}
+
+function allocateBlock(size: i32, alignment: i32): i32 {
+  if (below(MAX_SIZE, size)) return fail(INVALID_SIZE);
+  const p: i32 = take(blockSizeFor(size), alignment);
+  return p != 0 ? p : fail(OUT_OF_MEMORY);
+}
+
+/** The same, beginning at a multiple of `alignment`: a power of two up to 64 KiB. */
+export function allocateAligned(size: i32, alignment: i32): i32 {
+  enter(heap);
+  if (alignment <= 0 || alignment > MAX_ALIGNMENT || (alignment & (alignment - 1)) != 0) return fail(INVALID_ALIGNMENT);
+  if (heap == 0 && !createAtEnd()) return 0;
+  if (alignment <= CELL && below(size, load32(heap + SMALL))) {
+    const whole: i32 = roundUp(size == 0 ? 1 : size, alignment);
+    if (below(whole, load32(heap + SMALL))) {
+      let c: i32 = classFor(whole);
+      while (c < 32 && (load32(classAt(c) + SLOT) & (alignment - 1)) != 0) c++;
+      if (c < 32) {
+        const p: i32 = takeSlot(classAt(c));
+        if (p != 0) return p;
+      }
+    }
+  }
+  return allocateBlock(size, alignment < GRANULE ? GRANULE : alignment);
+}
+
+/** `allocate`, with all of the block's first `size` bytes zero. */
+export function allocateZeroed(size: i32): i32 {
+  const p: i32 = allocate(size);
+  if (p != 0) zero(p, size);
+  return p;
+}
+
+// Giving back -------------------------------------------------------------------------------------------------------------
+
+/**
+ * Gives the block at `p` back; OK or the error, the heap then unchanged. Nothing is done for 0.
+ *
+ * Cost: a dozen memory accesses into a slab, some dozens into a block; bounded.
+ */
+export function deallocate(p: i32): i32 {
+  enter(heap);
+  if (p == 0) return OK;
+  if (heap == 0 || below(p, firstBlock()) || !below(p, load32(heap + BREAK))) return OUT_OF_HEAP;
+  const entry: i32 = entryOf(p);
+  if (entry >= FIRST_ENTRY) return giveSlot(p, entry);
+  const code: i32 = blockError(p, entry);
+  if (code == OK) give(p);
+  return code;
+}
+
+/** What is wrong with `p` as a pointer to a block in use; OK where it is one. */
+function blockError(p: i32, entry: i32): i32 {
+  if (!isBlock(p, entry)) return strayError(p);
+  const h: i32 = header(p);
+  if ((h & (IN_USE | HELD | OWN)) != IN_USE) {
+    return (h & GAP) == GAP ? OUT_OF_HEAP : (h & OWN) != 0 ? INVALID_POINTER : freeError(p);
+  }
+  const size: i32 = h & -GRANULE;
+  const next: i32 = p + size;
+  if (size == 0 || below(load32(heap + TOP), next) || below(next, p)) return CORRUPT;
+  return (header(next) & PREVIOUS_IN_USE) != 0 && isPreviousSound(p, h) ? OK : CORRUPT;
+}
+
+function isPreviousSound(p: i32, h: i32): bool {
+  if ((h & PREVIOUS_IN_USE) != 0) return true;
+  const size: i32 = load32(p - 2 * HEADER);
+  if (size == 0 || (size & (GRANULE - 1)) != 0 || below(p - firstBlock(), size)) return false;
+  return header(p - size) == (size | PREVIOUS_IN_USE);
+}
+
+/** Why a pointer to no start of a block is wrong: inside a block in use, or in memory that is free. */
+function strayError(p: i32): i32 {
+  if ((p & (GRANULE - 1)) != 0) return INVALID_POINTER;
+  const around: i32 = blockAround(p);
+  if (around == 0) return INVALID_POINTER;
+  const h: i32 = header(around);
+  if ((h & IN_USE) != 0) return (h & GAP) == GAP ? OUT_OF_HEAP : INVALID_POINTER;
+  return freeError(p);
+}
+
+/** Free memory in which blocks have been: freed before. Beyond all that were ever allocated: never allocated. */
+function freeError(p: i32): i32 {
+  return below(p, load32(heap + FRESH)) ? DOUBLE_FREE : INVALID_POINTER;
+}
+
+/** What is wrong with `p` as a pointer from this heap; OK where it is a live one. */
+export function pointerError(p: i32): i32 {
+  enter(heap);
+  if (heap == 0 || below(p, firstBlock()) || !below(p, load32(heap + BREAK))) return OUT_OF_HEAP;
+  const entry: i32 = entryOf(p);
+  return entry >= FIRST_ENTRY ? slotError(p, entry) : blockError(p, entry);
+}
+
+/** Bytes that the block at `p` has room for, or 0 with the reason in `lastError`. */
+export function usableSize(p: i32): i32 {
+  const code: i32 = pointerError(p);
+  if (code != OK) return fail(code);
+  const entry: i32 = entryOf(p);
+  return entry >= FIRST_ENTRY ? slotSize(entry) : sizeOf(p) - HEADER;
+}
+
+// Reallocating ------------------------------------------------------------------------------------------------------------
+
+/**
+ * Makes the block at `p` at least `size` bytes, with its contents up to the smaller size; its pointer, maybe a new one, or
+ * 0 with the reason in `lastError` and the block as it was. `p` 0 is `allocate`.
+ *
+ * In place where the size class stays, where a block shrinks, and where it can grow into what is free behind it or beyond
+ * the end of the heap; else it moves, if it can into the free block before it.
+ */
+export function reallocate(p: i32, size: i32): i32 {
+  if (p == 0) return allocate(size);
+  const code: i32 = pointerError(p);
+  if (code != OK) return fail(code);
+  if (below(MAX_SIZE, size)) return fail(INVALID_SIZE);
+  const entry: i32 = entryOf(p);
+  if (entry >= FIRST_ENTRY) return moveSlot(p, entry, size);
+  const needed: i32 = blockSizeFor(size);
+  if (!below(sizeOf(p), needed)) {
+    shrink(p, needed);
+    return p;
+  }
+  if (growInPlace(p, needed)) return p;
+  const down: i32 = growDown(p, needed);
+  if (down != 0) return down;
+  const q: i32 = allocate(size);
+  if (q == 0) return 0;
+  copy(q, p, sizeOf(p) - HEADER);
+  give(p);
+  return q;
+}
+
+function moveSlot(p: i32, entry: i32, size: i32): i32 {
+  const has: i32 = slotSize(entry);
+  if (size <= has && load32(classAt(classFor(size)) + SLOT) == has) return p;
+  const q: i32 = allocate(size);
+  if (q == 0) return size <= has ? p : 0;
+  copy(q, p, size < has ? size : has);
+  giveSlot(p, entry);
+  return q;
+}
+
+// The whole heap -----------------------------------------------------------------------------------------------------------
+
+/** Gives the free tail back where the memory can shrink, but for `keep` bytes; the bytes given back. */
+export function trim(keep: i32): i32 {
+  enter(heap);
+  return heap == 0 ? 0 : trimTop(keep);
+}
+
+/** Frees everything. The break stays where it is. Cost: linear in the number of blocks; a slab counts as one. */
+export function reset(): void {
+  enter(heap);
+  if (heap == 0) return;
+  forgetSlabs();
+  let p: i32 = firstBlock();
+  while (p != load32(heap + TOP)) {
+    if (entryOf(p) >= FIRST_ENTRY) p = giveSlab(p);
+    else if ((header(p) & (IN_USE | OWN)) == IN_USE) p = give(p);
+    if (p != load32(heap + TOP)) p = (p + sizeOf(p)) | 0;
+  }
+}

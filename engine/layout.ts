@@ -1,0 +1,280 @@
+// Every word of the heap: the control block, a block, a slab, the map. All of a heap's state lives in its memory, so that
+// another engine can attach to it; the one thing an engine keeps to itself is where the control block is.
+//
+//     heap                                                                                    break
+//     ┌───────────────┬───────┬───────┬─────────────┬───────┬─────┬────────┬───────┬──────────────┐
+//     │ control block │ block │ block │ slab        │ block │ map │ block  │ table │ trailing     │
+//     └───────────────┴───────┴───────┴─────────────┴───────┴─────┴────────┴───────┴──────────────┘
+//
+// Sizes and addresses are bytes; addresses are unsigned 32-bit numbers (compare them with `below`). Blocks are counted in
+// granules of 16 bytes. "Cell" is a stretch of 512 bytes, aligned to 512.
+//
+// A block is named by the address of its payload, which is a multiple of 16; its header is the word before.
+//
+//     p-4               p                                                            p+size-4
+//     ┌────────────────┬────────────────────────────────────────────────────────────┐
+//     │ size │O│H│P│I  │ payload: size - 4 bytes                                    │  in use
+//     └────────────────┴────────────────────────────────────────────────────────────┘
+//     ┌────────────────┬──────┬──────────┬────────────────────────────────┬─────────┐
+//     │ size │0│0│1│0  │ next │ previous │                                │ size    │  free, in a bin
+//     └────────────────┴──────┴──────────┴────────────────────────────────┴─────────┘
+//      31  4  3 2 1 0
+//
+//     I  IN_USE            the block is not free
+//     P  PREVIOUS_IN_USE   the block before it is not free; if it is free, its size stands in its last word, at p-8
+//     H  HELD              freed, but kept whole in a quick list for the next request of its size; I stays set
+//     O  OWN               the heap's own: a slab, the map, the table; with H: a gap, memory between two regions that
+//                          somebody else grew
+//
+// The last block is the trailing one: free, maybe of size 0, in no bin, its size in its header alone; it ends at the break.
+//
+// Invariants (proved by check.ts, broken one by one in test/check.test.ts):
+//   H1  the control block begins with MAGIC, the break is a multiple of 16 and not above the limit
+//   H2  the footprint's parts are right: gaps add up to GAPS, the peak is not below the footprint
+//   B1  from FIRST, each block's size leads to the next and the last is the trailing one; sizes are whole granules
+//   B2  P of a block is I of the block before it
+//   B3  a free block repeats its size in its last word
+//   B4  no two free blocks are neighbours, and the block before the trailing one is in use
+//   B5  the trailing block ends at the break, and FRESH is not below it
+//   F1  a free block is in the bin of its size, linked both ways
+//   F2  a bin's bit is set if and only if the bin is not empty, and a summary bit if and only if its word is not zero
+//   F3  the bins hold all free blocks but the trailing one
+//   Q1  a quick list holds held blocks of its size; all held blocks are in one; HELD_BYTES is their sum
+//   M1  a map entry of a cell that is no slab's tells the first block that starts in the cell (0: none)
+//   M2  a map entry of a slab's cell is the slab's descriptor
+//   S1  a slab is a block of whole cells, and its descriptor leads back to it
+//   S2  a slab's slots in use are within its number of slots
+//   S3  a slab marked FULL has no free slot to give; one that is not, and is not current, is in its class's list
+//   S4  a class's list is linked both ways and holds slabs of the class that are neither FULL nor CURRENT
+//   S5  a class's current slab is marked CURRENT, and no other
+//   S6  descriptors are in a slab's use or in the list of free ones, and a class's count of cells is its slabs' sum
+
+import { load8, load16, load32, multiply, store32 } from "#memory";
+
+/** Address of the control block; 0 before there is a heap. The one variable of the engine besides `lastError`. */
+export let heap: i32 = 0;
+
+export function useHeap(at: i32): void {
+  heap = at;
+}
+
+// Errors ----------------------------------------------------------------------------------------------------------------
+
+export const OK: i32 = 0;
+export const OUT_OF_MEMORY: i32 = 1;
+export const INVALID_SIZE: i32 = 2;
+export const INVALID_ALIGNMENT: i32 = 3;
+export const DOUBLE_FREE: i32 = 4;
+export const INVALID_POINTER: i32 = 5;
+export const OUT_OF_HEAP: i32 = 6;
+export const CORRUPT: i32 = 7;
+export const BAD_OPTIONS: i32 = 8;
+
+/** Code of the last call that failed. */
+export let lastError: i32 = 0;
+
+/** Records why a call failed and answers 0, which is what a failed request returns. */
+export function fail(code: i32): i32 {
+  lastError = code;
+  return 0;
+}
+
+// Units -----------------------------------------------------------------------------------------------------------------
+
+export const GRANULE: i32 = 16;
+export const PAGE: i32 = 65536;
+export const CELL: i32 = 512;
+export const CELL_SHIFT: i32 = 9;
+/** Largest request, in bytes: a block's size and a sum of two stay clear of 4 GiB. */
+export const MAX_SIZE: i32 = 0x7fff0000;
+export const MAX_ALIGNMENT: i32 = 65536;
+
+// Blocks ----------------------------------------------------------------------------------------------------------------
+
+export const HEADER: i32 = 4;
+export const IN_USE: i32 = 1;
+export const PREVIOUS_IN_USE: i32 = 2;
+export const HELD: i32 = 4;
+export const OWN: i32 = 8;
+export const GAP: i32 = 12; // OWN and HELD
+export const FLAGS: i32 = 15;
+
+/** `address` rounded up to a power of two: the one way to round up. */
+export function roundUp(address: i32, to: i32): i32 {
+  return (address + to - 1) & -to;
+}
+
+/** Size of the block that serves a request: the header and the payload in whole granules. */
+export function blockSizeFor(bytes: i32): i32 {
+  return roundUp(bytes + HEADER, GRANULE);
+}
+
+export function header(p: i32): i32 {
+  return load32(p - HEADER);
+}
+
+export function sizeOf(p: i32): i32 {
+  return load32(p - HEADER) & ~FLAGS;
+}
+
+/** Writes the tags of a block that is not free. */
+export function tagUsed(p: i32, size: i32, flags: i32): void {
+  store32(p - HEADER, size | flags);
+}
+
+/** Writes the tags of a free block; what is before a free block is in use (B4). */
+export function tagFree(p: i32, size: i32): void {
+  store32(p - HEADER, size | PREVIOUS_IN_USE);
+  store32(p + size - 2 * HEADER, size);
+}
+
+/** The block before `p`, which must be free. */
+export function previousFree(p: i32): i32 {
+  return p - load32(p - 2 * HEADER);
+}
+
+// The control block -----------------------------------------------------------------------------------------------------
+
+export const MAGIC: i32 = 0x31505748; // "HWP1", the layout's version
+export const MAGIC_AT: i32 = 0;
+/** Payload of the trailing block. */
+export const TOP: i32 = 4;
+/** The program break: where the heap's memory ends. (`enter` of the JavaScript seam reads it at 8.) */
+export const BREAK: i32 = 8;
+/** Biased: the map's entry for address a is the half word at MAP + (a >>> 9) * 2. */
+export const MAP: i32 = 12;
+/** Biased: the descriptor for map entry e is at TABLE + e * 16. */
+export const TABLE: i32 = 16;
+/** Requests below this size are for slabs: one more than the option, or 0 for none. */
+export const SMALL: i32 = 20;
+export const FIT: i32 = 24;
+/** The first cell without an entry; the break's has one. (Cells are numbered from address 0.) */
+export const MAP_CELLS: i32 = 28;
+export const MAP_BLOCK: i32 = 32;
+export const TABLE_BLOCK: i32 = 36;
+/** Entry of the first descriptor of the free list; 0: none. */
+export const FREE_DESCRIPTORS: i32 = 40;
+/** From this entry on, descriptors were never used. */
+export const NEXT_DESCRIPTOR: i32 = 44;
+export const LIMIT: i32 = 48;
+/** Bytes taken beyond what is needed when the break moves; -1: a share of the heap. */
+export const MARGIN: i32 = 52;
+/** Up to here the memory is this heap's to use without asking; beyond it, whatever appears is somebody else's. */
+export const OWNED: i32 = 56;
+export const MOVES: i32 = 60;
+export const PEAK: i32 = 64;
+export const GAPS: i32 = 68;
+/** From here on, in the trailing block, no block ever was. */
+export const FRESH: i32 = 72;
+/** Where first fit and next fit begin their walk. */
+export const ROVER: i32 = 76;
+export const HELD_BYTES: i32 = 80;
+export const SUMMARY: i32 = 84;
+export const BITMAP: i32 = 88; // 7 words
+export const BINS: i32 = 116;
+
+export const BIN_COUNT: i32 = 216;
+export const BITMAP_WORDS: i32 = 7;
+export const QUICK: i32 = 980; // BINS + 4 * BIN_COUNT
+export const QUICK_COUNT: i32 = 0;
+export const CLASSES: i32 = 980; // QUICK + 4 * QUICK_COUNT
+
+// A size class, 32 bytes ---------------------------------------------------------------------------------------------------
+
+export const CLASS_BYTES: i32 = 32;
+export const CLASS_SHIFT: i32 = 5;
+export const CLASS_COUNT: i32 = 33;
+/** Address of the descriptor of the slab that serves the class; NO_SLAB where there is none. */
+export const CURRENT: i32 = 0;
+/** Number of slots of that slab. */
+export const SLOTS: i32 = 4;
+/** Size of a slot. */
+export const SLOT: i32 = 8;
+/** ceil(2 ** 20 / (SLOT / 8)): a multiplication instead of a division. */
+export const RECIPROCAL: i32 = 12;
+/** First and last entry of the list of slabs with free slots. */
+export const HEAD: i32 = 16;
+export const TAIL: i32 = 18;
+/** Cells of all slabs of the class. */
+export const CELLS: i32 = 20;
+/** Entry of an empty slab that is kept, or 0. */
+export const KEPT: i32 = 24;
+/** Requests that went to blocks before the class got its first slab. */
+export const WARMUP: i32 = 28;
+
+export const CLASS_OF: i32 = 2036; // CLASSES + 32 * CLASS_COUNT: 129 bytes, the class for (size + 7) / 8
+/** A descriptor without free slots: what CURRENT leads to where there is no slab. */
+export const NO_SLAB: i32 = 2168;
+/** The control block's size; its last word is the header of the first block. */
+export const CONTROL: i32 = 2192;
+
+// The map and the descriptors -----------------------------------------------------------------------------------------------
+//
+// An entry of the map is a half word for a cell.
+//
+//     0          no block starts in the cell
+//     1 … 32     1 + the granule in the cell where the first block's payload starts
+//     64 …       the cell is part of a slab: the entry of its descriptor
+//
+// A descriptor is four words; a set bit is a slot in use. BASE is a multiple of 512, so its low bits are free.
+//
+//     0            4            8                              12              14
+//     ┌────────────┬────────────┬──────────┬──┬──┬────────────┬───────────────┬───────────────┐
+//     │ slots 0–31 │ slots 32–63│ base     │C │F │ class      │ next          │ previous      │
+//     └────────────┴────────────┴──────────┴──┴──┴────────────┴───────────────┴───────────────┘
+//                                31      9  7  6  5          0
+
+export const FIRST_ENTRY: i32 = 64;
+export const LAST_ENTRY: i32 = 65535;
+export const DESCRIPTOR_BYTES: i32 = 16;
+export const DESCRIPTOR_SHIFT: i32 = 4;
+export const KIND: i32 = 8;
+export const NEXT: i32 = 12;
+export const PREVIOUS: i32 = 14;
+export const CLASS: i32 = 63;
+export const FULL: i32 = 64;
+export const IS_CURRENT: i32 = 128;
+/** More slots than two words have bits, less one: 64 slots of a power of two would not leave room for the next header. */
+export const MAX_SLOTS: i32 = 63;
+export const MAX_SLAB_CELLS: i32 = 32;
+/** Largest size that slabs can serve. */
+export const MAX_SMALL: i32 = 1008;
+
+/** Address of the map's entry for the cell of `address`. */
+export function mapAt(address: i32): i32 {
+  return load32(heap + MAP) + ((address >>> CELL_SHIFT) << 1);
+}
+
+/** Address of the descriptor for a map entry. */
+export function descriptorAt(entry: i32): i32 {
+  return load32(heap + TABLE) + (entry << DESCRIPTOR_SHIFT);
+}
+
+export function classAt(index: i32): i32 {
+  return heap + CLASSES + (index << CLASS_SHIFT);
+}
+
+/** The class for a size in bytes, 0 to MAX_SMALL. */
+export function classFor(bytes: i32): i32 {
+  return load8(heap + CLASS_OF + ((bytes + 7) >>> 3));
+}
+
+/** Number of slots of a slab of `cells` cells: its last word is the next block's header. */
+export function slotsIn(cells: i32, c: i32): i32 {
+  const slots: i32 = multiply((cells << (CELL_SHIFT - 3)) - 1, load32(c + RECIPROCAL)) >>> 20;
+  return slots > MAX_SLOTS ? MAX_SLOTS : slots;
+}
+
+/** The payload of the first block. */
+export function firstBlock(): i32 {
+  return heap + CONTROL;
+}
+
+/** Whether there is a heap of this layout at `at`. */
+export function isHeap(at: i32): bool {
+  return at != 0 && load32(at + MAGIC_AT) == MAGIC;
+}
+
+export function entryOf(p: i32): i32 {
+  return load16(mapAt(p));
+}

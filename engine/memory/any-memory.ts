@@ -1,0 +1,2 @@
+/** Whatever a heap can live in. */
+export type AnyMemory = WebAssembly.Memory | ArrayBuffer | SharedArrayBuffer;

@@ -1,0 +1,127 @@
+// The seam, for JavaScript: the same operations over typed arrays. The build expands the one-line ones in place
+// (build/expand.ts) and wraps the engine in a function, so that each heap has its own views; tests and `tsc` use it as it is.
+//
+// Views have a fixed length and are made again when the buffer grows: views that track the length are several times slower.
+
+import type { AnyMemory } from "./any-memory.ts";
+
+let memory: AnyMemory;
+let words: Int32Array;
+let halves: Uint16Array;
+let bytes: Uint8Array;
+
+/** Puts the engine onto a memory. */
+export function mount(onto: AnyMemory): void {
+  memory = onto;
+  refresh();
+}
+
+function buffer(): ArrayBuffer | SharedArrayBuffer {
+  return memory instanceof WebAssembly.Memory ? memory.buffer : memory;
+}
+
+/** Makes the views again over as much of the buffer as there is now. */
+export function refresh(): void {
+  const now = buffer();
+  const length = Math.min(now.byteLength, 0xfffffff0) >>> 2;
+  words = new Int32Array(now, 0, length);
+  halves = new Uint16Array(now, 0, length * 2);
+  bytes = new Uint8Array(now, 0, length * 4);
+}
+
+export function load32(address: i32): i32 {
+  return words[address >>> 2]!;
+}
+
+export function store32(address: i32, value: i32): void {
+  words[address >>> 2] = value;
+}
+
+export function load16(address: i32): i32 {
+  return halves[address >>> 1]!;
+}
+
+export function store16(address: i32, value: i32): void {
+  halves[address >>> 1] = value;
+}
+
+export function load8(address: i32): i32 {
+  return bytes[address >>> 0]!;
+}
+
+export function store8(address: i32, value: i32): void {
+  bytes[address >>> 0] = value;
+}
+
+export function zero(address: i32, length: i32): void {
+  bytes.fill(0, address >>> 0, (address >>> 0) + (length >>> 0));
+}
+
+export function copy(to: i32, from: i32, length: i32): void {
+  bytes.copyWithin(to >>> 0, from >>> 0, (from >>> 0) + (length >>> 0));
+}
+
+/** Unsigned `a < b`: addresses and block sizes reach 4 GiB. */
+export function below(a: i32, b: i32): bool {
+  return a >>> 0 < b >>> 0;
+}
+
+export function multiply(a: i32, b: i32): i32 {
+  return Math.imul(a, b);
+}
+
+/** Leading zero bits; 32 for 0. */
+export function leadingZeros(word: i32): i32 {
+  return Math.clz32(word);
+}
+
+/** Trailing zero bits; 32 for 0. */
+export function trailingZeros(word: i32): i32 {
+  return word == 0 ? 32 : 31 - Math.clz32(word & -word);
+}
+
+/** The end of the memory in bytes; one granule less for 4 GiB, so that it fits a word. */
+export function memoryEnd(): i32 {
+  return Math.min(buffer().byteLength, 0xfffffff0) & -16;
+}
+
+/** Makes the memory reach at least to `end`; false, and nothing changed, where it can't. */
+export function growTo(end: i32): bool {
+  const needed = end >>> 0;
+  const now = buffer();
+  const missing = needed - now.byteLength;
+  try {
+    if (missing > 0) {
+      if (memory instanceof WebAssembly.Memory) memory.grow(Math.ceil(missing / 65536));
+      else if (now instanceof ArrayBuffer ? !now.resizable : !now.growable) return false;
+      else if (now instanceof ArrayBuffer) now.resize(needed);
+      else now.grow(needed);
+    }
+  } catch {
+    return false;
+  }
+  refresh();
+  return true;
+}
+
+/** Gives the memory from `end` on back; only a resizable ArrayBuffer can. */
+export function shrinkTo(end: i32): bool {
+  const now = buffer();
+  if (memory instanceof WebAssembly.Memory || !(now instanceof ArrayBuffer) || !now.resizable) return false;
+  now.resize(end >>> 0);
+  refresh();
+  return true;
+}
+
+/**
+ * Called first by every public function, with the heap's control block (or 0): others may have grown the memory, which
+ * detaches the views of an unshared WebAssembly.Memory (their length is then 0, and writes through them vanish), and
+ * another engine on the same heap may have moved the break beyond them.
+ */
+export function enter(heap: i32): void {
+  if (words.length == 0 || words[(heap + 8) >>> 2]! >>> 2 > words.length) refresh();
+}
+
+export function trap(): void {
+  throw new WebAssembly.RuntimeError("unreachable");
+}

@@ -1,0 +1,77 @@
+// The seam, for WebAssembly: what the engine may ask of a memory, each one or a few instructions.
+// `asc` finds this file as "#memory" through `--lib`. Its twins are ../typed.ts and ../counting.ts.
+
+export function load32(address: i32): i32 {
+  return load<i32>(address);
+}
+
+export function store32(address: i32, value: i32): void {
+  store<i32>(address, value);
+}
+
+export function load16(address: i32): i32 {
+  return <i32>load<u16>(address);
+}
+
+export function store16(address: i32, value: i32): void {
+  store<u16>(address, <u16>value);
+}
+
+export function load8(address: i32): i32 {
+  return <i32>load<u8>(address);
+}
+
+export function store8(address: i32, value: i32): void {
+  store<u8>(address, <u8>value);
+}
+
+export function zero(address: i32, bytes: i32): void {
+  memory.fill(address, 0, bytes);
+}
+
+export function copy(to: i32, from: i32, bytes: i32): void {
+  memory.copy(to, from, bytes);
+}
+
+/** Unsigned `a < b`: addresses and block sizes reach 4 GiB. */
+export function below(a: i32, b: i32): bool {
+  return <u32>a < <u32>b;
+}
+
+export function multiply(a: i32, b: i32): i32 {
+  return a * b;
+}
+
+/** Leading zero bits; 32 for 0. */
+export function leadingZeros(word: i32): i32 {
+  return clz<i32>(word);
+}
+
+/** Trailing zero bits; 32 for 0. */
+export function trailingZeros(word: i32): i32 {
+  return ctz<i32>(word);
+}
+
+/** The end of the memory in bytes; one granule less for 4 GiB, so that it fits a word. */
+export function memoryEnd(): i32 {
+  const pages: i32 = memory.size();
+  return pages == 65536 ? -16 : pages << 16;
+}
+
+/** Makes the memory reach at least to `end`; false, and nothing changed, where it can't. */
+export function growTo(end: i32): bool {
+  const pages: i32 = (end >>> 16) + ((end & 0xffff) != 0 ? 1 : 0) - memory.size();
+  return pages <= 0 || memory.grow(pages) != -1;
+}
+
+/** Gives the memory from `end` on back; a WebAssembly memory can't. */
+export function shrinkTo(end: i32): bool {
+  return false;
+}
+
+/** Called first by every public function: nothing is cached here. */
+export function enter(heap: i32): void {}
+
+export function trap(): void {
+  unreachable();
+}

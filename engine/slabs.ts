@@ -1,0 +1,357 @@
+// Small objects without headers. A slab is a block of whole cells, cut into equal slots; what describes it is outside, in
+// a table of descriptors: a bit a slot and little else. A half word a cell, in the map, leads from a pointer to there.
+//
+//     map       … │ 70 │ 70 │ 71 │ …            table    … │ 70: 0b…0111 base class │ 71: … │ …
+//                   │    │    └───────────────────────────────────────────────────────┘
+//     heap      … │ slab 70        │ slab 71 │ …
+//                 │ slot │ slot │ slot │ … │h│     the last word is the header of the block that follows
+//
+// So a double free is a bit that is not set, and a pointer inside an object fails one multiplication.
+//
+// A class allocates from its current slab, lowest slot first. When that is full the next of its list takes its place, and
+// when the list is empty a new slab. A full slab comes back to the list when a slot of it is freed. An empty one is given
+// back to the blocks, except one a class: a program that frees and allocates around the edge of a slab would pay for it
+// again and again. (Slabs: Bonwick, "The Slab Allocator", 1994; bitmaps in place of lists: jemalloc, arena and bin.)
+
+import { copy, load16, load32, multiply, store16, store32, store8, trailingZeros } from "#memory";
+import { give, take } from "./blocks.ts";
+import {
+  blockSizeFor,
+  CELL,
+  CELLS,
+  CELL_SHIFT,
+  CLASS,
+  classAt,
+  CLASS_COUNT,
+  CLASS_OF,
+  CLASS_SHIFT,
+  CURRENT,
+  descriptorAt,
+  DESCRIPTOR_BYTES,
+  DESCRIPTOR_SHIFT,
+  DOUBLE_FREE,
+  FIRST_ENTRY,
+  FREE_DESCRIPTORS,
+  FULL,
+  HEAD,
+  header,
+  HEADER,
+  heap,
+  INVALID_POINTER,
+  IN_USE,
+  IS_CURRENT,
+  KEPT,
+  KIND,
+  LAST_ENTRY,
+  MAP,
+  MAX_SLAB_CELLS,
+  MAX_SLOTS,
+  NEXT,
+  NEXT_DESCRIPTOR,
+  NO_SLAB,
+  OK,
+  OWN,
+  PREVIOUS,
+  PREVIOUS_IN_USE,
+  RECIPROCAL,
+  roundUp,
+  sizeOf,
+  SLOT,
+  SLOTS,
+  slotsIn,
+  TABLE,
+  TABLE_BLOCK,
+  TAIL,
+  tagUsed,
+  WARMUP,
+} from "./layout.ts";
+
+/** Requests of a class that blocks serve before it gets a slab: a class hardly used costs none. */
+const WARMUP_REQUESTS: i32 = 4;
+/** A new slab is about this part of what its class holds: 8 for an eighth. */
+const SHARE_SHIFT: i32 = 3;
+
+/** No class has a slab any more; their blocks are still there. */
+export function forgetSlabs(): void {
+  store32(heap + FREE_DESCRIPTORS, 0);
+  store32(heap + NEXT_DESCRIPTOR, FIRST_ENTRY);
+  for (let i: i32 = 0; i < CLASS_COUNT; i++) {
+    const c: i32 = classAt(i);
+    store32(c + CURRENT, heap + NO_SLAB);
+    store32(c + SLOTS, 0);
+    store32(c + HEAD, 0); // and the tail
+    store32(c + CELLS, 0);
+    store32(c + KEPT, 0);
+    store32(c + WARMUP, 0);
+  }
+}
+
+/** Writes the table of classes: 8, then steps of 16 to 256, of 32 to 512, of 64 to 960, and 1008. */
+export function createClasses(): void {
+  store32(heap + NO_SLAB, -1);
+  store32(heap + NO_SLAB + 4, -1);
+  forgetSlabs();
+  let size: i32 = 8;
+  let index: i32 = 1;
+  for (let i: i32 = 0; i < CLASS_COUNT; i++) {
+    const c: i32 = classAt(i);
+    store32(c + SLOT, size);
+    const eighths: i32 = size >>> 3;
+    store32(c + RECIPROCAL, reciprocal(eighths));
+    for (; index <= eighths; index++) store8(heap + CLASS_OF + index, i);
+    size = size < 16 ? 16 : size < 256 ? size + 16 : size < 512 ? size + 32 : size < 960 ? size + 64 : 1008;
+  }
+}
+
+/** ceil(2 ** 20 / n) without a division. */
+function reciprocal(n: i32): i32 {
+  let quotient: i32 = 0;
+  let rest: i32 = (1 << 20) + n - 1;
+  for (let shift: i32 = 20; shift >= 0; shift--) {
+    if (rest >= n << shift) {
+      rest -= n << shift;
+      quotient += 1 << shift;
+    }
+  }
+  return quotient;
+}
+
+// Taking ----------------------------------------------------------------------------------------------------------------
+
+/** A slot of a class, or 0: then a block is to serve (the class is hardly used, or no slab can be had). */
+export function takeSlot(c: i32): i32 {
+  let word: i32 = load32(c + CURRENT);
+  let bits: i32 = load32(word);
+  const kind: i32 = load32(word + KIND);
+  let slot: i32 = 0;
+  if (bits == -1) {
+    word += 4;
+    bits = load32(word);
+    slot = 32;
+  }
+  slot += trailingZeros(~bits);
+  if (slot >= load32(c + SLOTS)) return nextSlab(c) ? takeSlot(c) : 0;
+  store32(word, bits | (1 << slot));
+  return (kind & -CELL) + multiply(slot, load32(c + SLOT));
+}
+
+/** Makes another slab the current one; false where none can be had. */
+function nextSlab(c: i32): bool {
+  let entry: i32 = load16(c + HEAD);
+  if (entry == 0) {
+    entry = createSlab(c);
+    if (entry == 0) return false;
+  } else unlink(c, entry);
+  retire(c);
+  const d: i32 = descriptorAt(entry);
+  const kind: i32 = load32(d + KIND);
+  const base: i32 = kind & -CELL;
+  store32(d + KIND, kind | IS_CURRENT);
+  store32(c + CURRENT, d);
+  store32(c + SLOTS, slotsIn(sizeOf(base) >>> CELL_SHIFT, c));
+  return true;
+}
+
+/** The current slab is full. */
+function retire(c: i32): void {
+  const d: i32 = load32(c + CURRENT);
+  if (d == heap + NO_SLAB) return;
+  store32(d + KIND, (load32(d + KIND) & ~IS_CURRENT) | FULL);
+}
+
+// Giving back -----------------------------------------------------------------------------------------------------------
+
+/** Number of the slot that begins at `p`, in a slab of class `c` at `base`; -1 where none does. */
+function slotAt(p: i32, base: i32, c: i32): i32 {
+  const offset: i32 = p - base;
+  const slot: i32 = multiply(offset >>> 3, load32(c + RECIPROCAL)) >>> 20;
+  return multiply(slot, load32(c + SLOT)) == offset ? slot : -1;
+}
+
+/** Frees the slot at `p`, in the slab of map entry `entry`; OK or the error. */
+export function giveSlot(p: i32, entry: i32): i32 {
+  const d: i32 = descriptorAt(entry);
+  const kind: i32 = load32(d + KIND);
+  const c: i32 = classAt(kind & CLASS);
+  const slot: i32 = slotAt(p, kind & -CELL, c);
+  if (slot < 0) return INVALID_POINTER;
+  const at: i32 = d + ((slot >>> 5) << 2);
+  const bits: i32 = load32(at);
+  const bit: i32 = 1 << slot;
+  if ((bits & bit) == 0) return slotError(p, entry);
+  store32(at, bits & ~bit);
+  if ((kind & FULL) != 0) {
+    store32(d + KIND, kind & ~FULL);
+    append(c, d, entry);
+  }
+  if (bits == bit && (load32(d) | load32(d + 4)) == 0 && (kind & IS_CURRENT) == 0) emptied(c, d, entry);
+  return OK;
+}
+
+/** What is wrong with `p` as a pointer into the slab of `entry`; OK where it is a slot in use. */
+export function slotError(p: i32, entry: i32): i32 {
+  const d: i32 = descriptorAt(entry);
+  const kind: i32 = load32(d + KIND);
+  const c: i32 = classAt(kind & CLASS);
+  const base: i32 = kind & -CELL;
+  const slot: i32 = slotAt(p, base, c);
+  if (slot < 0 || slot >= slotsIn(sizeOf(base) >>> CELL_SHIFT, c)) return INVALID_POINTER;
+  return (load32(d + ((slot >>> 5) << 2)) & (1 << slot)) != 0 ? OK : DOUBLE_FREE;
+}
+
+/** Size of the slots in the slab of `entry`, in bytes. */
+export function slotSize(entry: i32): i32 {
+  return load32(classAt(load32(descriptorAt(entry) + KIND) & CLASS) + SLOT);
+}
+
+/** Keeps an empty slab, or gives it back where the class keeps one already. */
+function emptied(c: i32, d: i32, entry: i32): void {
+  const kept: i32 = load32(c + KEPT);
+  if (kept == 0) {
+    store32(c + KEPT, entry);
+    return;
+  }
+  unlink(c, entry);
+  releaseSlab(c, d, entry);
+}
+
+// A class's list: first in, first out ------------------------------------------------------------------------------------
+
+function append(c: i32, d: i32, entry: i32): void {
+  const tail: i32 = load16(c + TAIL);
+  store32(d + NEXT, tail << 16); // next 0, previous the tail
+  if (tail != 0) store16(descriptorAt(tail) + NEXT, entry);
+  else store16(c + HEAD, entry);
+  store16(c + TAIL, entry);
+}
+
+function unlink(c: i32, entry: i32): void {
+  const links: i32 = load32(descriptorAt(entry) + NEXT);
+  const next: i32 = links & 0xffff;
+  const previous: i32 = links >>> 16;
+  if (next != 0) store16(descriptorAt(next) + PREVIOUS, previous);
+  else store16(c + TAIL, previous);
+  if (previous != 0) store16(descriptorAt(previous) + NEXT, next);
+  else store16(c + HEAD, next);
+  if (load32(c + KEPT) == entry) store32(c + KEPT, 0);
+}
+
+// Slabs from blocks, and back --------------------------------------------------------------------------------------------
+
+/** Cells for a new slab: about a share of what the class holds, and of those sizes the one that wastes least. */
+function cellsFor(c: i32): i32 {
+  const slot: i32 = load32(c + SLOT);
+  let most: i32 = load32(c + CELLS) >>> SHARE_SHIFT;
+  const enough: i32 = roundUp(MAX_SLOTS * slot + HEADER, CELL) >>> CELL_SHIFT;
+  const least: i32 = roundUp(4 * slot + HEADER, CELL) >>> CELL_SHIFT;
+  if (most < least) most = least;
+  if (most > enough) most = enough;
+  if (most > MAX_SLAB_CELLS) most = MAX_SLAB_CELLS;
+  // Waste in 2 ** -16 of the slab; a smaller slab has to be better, not equal.
+  let best: i32 = most;
+  let leastWaste: i32 = 0x7fffffff;
+  for (let cells: i32 = most; cells > 0 && cells > most >>> 1; cells--) {
+    const bytes: i32 = cells << CELL_SHIFT;
+    const waste: i32 = (((bytes - multiply(slotsIn(cells, c), slot)) << 12) / bytes) | 0;
+    if (waste < leastWaste) {
+      leastWaste = waste;
+      best = cells;
+    }
+  }
+  return best;
+}
+
+/** Makes an empty slab for a class; its entry, or 0 where blocks are to serve instead. */
+function createSlab(c: i32): i32 {
+  const early: i32 = load32(c + WARMUP);
+  if (early < WARMUP_REQUESTS) {
+    store32(c + WARMUP, early + 1);
+    return 0;
+  }
+  const entry: i32 = newDescriptor();
+  if (entry == 0) return 0;
+  const cells: i32 = cellsFor(c);
+  const base: i32 = take(cells << CELL_SHIFT, CELL);
+  if (base == 0) {
+    freeDescriptor(entry);
+    return 0;
+  }
+  tagUsed(base, sizeOf(base), (header(base) & PREVIOUS_IN_USE) | IN_USE | OWN);
+  mapCells(base, cells, entry, entry);
+  const d: i32 = descriptorAt(entry);
+  store32(d, 0);
+  store32(d + 4, 0);
+  store32(d + KIND, base | ((c - classAt(0)) >>> CLASS_SHIFT));
+  store32(d + NEXT, 0);
+  store32(c + CELLS, load32(c + CELLS) + cells);
+  return entry;
+}
+
+/** Gives a slab that has no slot in use and is in no list back to the blocks. */
+function releaseSlab(c: i32, d: i32, entry: i32): void {
+  const base: i32 = load32(d + KIND) & -CELL;
+  store32(c + CELLS, load32(c + CELLS) - (sizeOf(base) >>> CELL_SHIFT));
+  freeDescriptor(entry);
+  giveSlab(base);
+}
+
+/** Makes a slab a block like any other and gives it back; the block that it is now part of. */
+export function giveSlab(base: i32): i32 {
+  mapCells(base, sizeOf(base) >>> CELL_SHIFT, 1, 0); // a block starts at the first granule of the first cell
+  return give(base);
+}
+
+/** Writes the map's entries of a slab's cells. */
+function mapCells(base: i32, cells: i32, first: i32, others: i32): void {
+  const map: i32 = load32(heap + MAP) + ((base >>> CELL_SHIFT) << 1);
+  store16(map, first);
+  for (let i: i32 = 1; i < cells; i++) store16(map + (i << 1), others);
+}
+
+// Descriptors ------------------------------------------------------------------------------------------------------------
+
+/** An entry whose descriptor is free, or 0: no memory, or more slabs than a map entry can name. */
+function newDescriptor(): i32 {
+  const free: i32 = load32(heap + FREE_DESCRIPTORS);
+  if (free != 0) {
+    store32(heap + FREE_DESCRIPTORS, load32(descriptorAt(free) + NEXT));
+    return free;
+  }
+  const next: i32 = load32(heap + NEXT_DESCRIPTOR);
+  if (next > LAST_ENTRY || (next >= tableEnd() && !extendTable())) return 0;
+  store32(heap + NEXT_DESCRIPTOR, next + 1);
+  return next;
+}
+
+/** KIND 0 marks a descriptor that is free. */
+function freeDescriptor(entry: i32): void {
+  const d: i32 = descriptorAt(entry);
+  store32(d + KIND, 0);
+  store32(d + NEXT, load32(heap + FREE_DESCRIPTORS));
+  store32(heap + FREE_DESCRIPTORS, entry);
+}
+
+/** The first entry that the table has no room for. */
+function tableEnd(): i32 {
+  const block: i32 = load32(heap + TABLE_BLOCK);
+  return block == 0 ? FIRST_ENTRY : FIRST_ENTRY + ((sizeOf(block) - HEADER) >>> DESCRIPTOR_SHIFT);
+}
+
+/** Doubles the table; what leads to descriptors by address moves along. */
+function extendTable(): bool {
+  const old: i32 = load32(heap + TABLE_BLOCK);
+  const has: i32 = (tableEnd() - FIRST_ENTRY) << DESCRIPTOR_SHIFT;
+  const p: i32 = take(blockSizeFor(has == 0 ? 16 * DESCRIPTOR_BYTES : has << 1), 16);
+  if (p == 0) return false;
+  tagUsed(p, sizeOf(p), (header(p) & PREVIOUS_IN_USE) | IN_USE | OWN);
+  store32(heap + TABLE_BLOCK, p);
+  store32(heap + TABLE, p - (FIRST_ENTRY << DESCRIPTOR_SHIFT));
+  if (old == 0) return true;
+  copy(p, old, has);
+  for (let i: i32 = 0; i < CLASS_COUNT; i++) {
+    const at: i32 = classAt(i) + CURRENT;
+    if (load32(at) != heap + NO_SLAB) store32(at, load32(at) - old + p);
+  }
+  give(old);
+  return true;
+}
