@@ -10,7 +10,7 @@ import {
   CELL_SHIFT,
   FLAGS,
   FIRST_ENTRY,
-  firstBlock,
+  first,
   FIT,
   FRESH,
   GAP,
@@ -47,15 +47,15 @@ export const LEAST_REST: i32 = 32;
 // The map ---------------------------------------------------------------------------------------------------------------
 
 /** 1 + the granule of `p` in its cell: what the map holds of the first block in a cell. */
-function mark(p: i32): i32 {
+export function mark(p: i32): i32 {
   return ((p >>> 4) & 31) + 1;
 }
 
 /** Notes that a block starts at `p`. */
 function addStart(p: i32): void {
   const at: i32 = mapAt(p);
-  const first: i32 = load16(at);
-  if (first == 0 || mark(p) < first) store16(at, mark(p));
+  const entry: i32 = load16(at);
+  if (entry == 0 || mark(p) < entry) store16(at, mark(p));
 }
 
 /** Notes that no block starts at `p` any more; `following` is the next start, or any other cell. */
@@ -65,7 +65,7 @@ function removeStart(p: i32, following: i32): void {
   store16(at, p >>> CELL_SHIFT == following >>> CELL_SHIFT ? mark(following) : 0);
 }
 
-/** Whether a block starts at `p`, an address inside the heap. Exact, whatever programs wrote. At most 31 steps. */
+/** Whether a block starts at `p`, an address inside the heap, where it need not be the first of its cell. Exact, whatever programs wrote. At most 31 steps. */
 export function isBlock(p: i32, entry: i32): bool {
   if ((p & (GRANULE - 1)) != 0 || entry == 0 || entry >= FIRST_ENTRY) return false;
   let steps: i32 = mark(p) - entry;
@@ -85,7 +85,7 @@ export function blockAround(address: i32): i32 {
   let entry: i32 = load16(load32(heap + MAP) + (cell << 1));
   while (entry == 0 || (entry < FIRST_ENTRY && below(address, firstStart(cell, entry) - HEADER))) {
     cell -= 1;
-    if (below(cell, firstBlock() >>> CELL_SHIFT)) return 0;
+    if (below(cell, first >>> CELL_SHIFT)) return 0;
     entry = load16(load32(heap + MAP) + (cell << 1));
   }
   if (entry >= FIRST_ENTRY) return 0;
@@ -180,17 +180,17 @@ function cutTop(top: i32, q: i32, size: i32, flags: i32): void {
 function walkToFit(size: i32, alignment: i32): i32 {
   const top: i32 = load32(heap + TOP);
   const from: i32 = load32(heap + ROVER);
-  const first: bool = load32(heap + FIT) == FIRST_FIT;
+  const fromStart: bool = load32(heap + FIT) == FIRST_FIT;
   let p: i32 = from;
   let lowest: i32 = 0;
-  for (let wrapped: bool = first; ; ) {
+  for (let wrapped: bool = fromStart; ; ) {
     while (p != top) {
       const h: i32 = header(p);
       const has: i32 = h & -GRANULE;
       if ((h & IN_USE) == 0) {
         if (lowest == 0) lowest = p;
         if (!below(has, roundUp(p, alignment) - p + size)) {
-          store32(heap + ROVER, first ? lowest : p);
+          store32(heap + ROVER, fromStart ? lowest : p);
           return p;
         }
       }
@@ -199,10 +199,10 @@ function walkToFit(size: i32, alignment: i32): i32 {
     }
     if (wrapped) break;
     wrapped = true;
-    p = firstBlock();
+    p = first;
     if (p == from) break;
   }
-  if (first) store32(heap + ROVER, lowest != 0 ? lowest : top);
+  if (fromStart) store32(heap + ROVER, lowest != 0 ? lowest : top);
   return 0;
 }
 
@@ -253,20 +253,20 @@ function leaveGap(top: i32, from: i32, newTop: i32): void {
 /** Size of the block for a map that reaches `bytes` and the rounding of a break beyond `start`; 0 where the map does. */
 function mapBytesFor(start: i32, bytes: i32, ahead: bool): i32 {
   const limit: i32 = load32(heap + LIMIT) >>> CELL_SHIFT;
-  const first: i32 = heap >>> CELL_SHIFT;
+  const firstCell: i32 = heap >>> CELL_SHIFT;
   let cell: i32 = (start >>> CELL_SHIFT) + (bytes >>> CELL_SHIFT) + ((2 * PAGE) >>> CELL_SHIFT);
   if (cell > limit) cell = limit;
   if (cell < load32(heap + MAP_CELLS)) return 0;
-  if (ahead) cell += cell - first;
+  if (ahead) cell += cell - firstCell;
   if (cell > limit) cell = limit;
-  return roundUp(((cell - first + 1) << 1) + HEADER, GRANULE);
+  return roundUp(((cell - firstCell + 1) << 1) + HEADER, GRANULE);
 }
 
 /** Puts a new map at the start of the trailing block, which has the room. */
 function extendMap(bytes: i32): void {
   const old: i32 = load32(heap + MAP_BLOCK);
   const p: i32 = load32(heap + TOP);
-  const first: i32 = heap >>> CELL_SHIFT;
+  const firstCell: i32 = heap >>> CELL_SHIFT;
   const payload: i32 = bytes - HEADER;
   let kept: i32 = 0;
   if (old != 0) {
@@ -275,8 +275,8 @@ function extendMap(bytes: i32): void {
   }
   zero(p + kept, payload - kept);
   store32(heap + MAP_BLOCK, p);
-  store32(heap + MAP, p - (first << 1));
-  store32(heap + MAP_CELLS, first + (payload >>> 1));
+  store32(heap + MAP, p - (firstCell << 1));
+  store32(heap + MAP_CELLS, firstCell + (payload >>> 1));
   addStart(p);
   cutTop(p, p, bytes, OWN);
   if (old != 0) give(old);
@@ -284,12 +284,12 @@ function extendMap(bytes: i32): void {
 
 /** The heap's first break and first map; false where the memory is too small. */
 export function createBlocks(): bool {
-  tagUsed(firstBlock(), load32(heap + BREAK) - firstBlock(), PREVIOUS_IN_USE);
-  store32(heap + TOP, firstBlock());
-  store32(heap + FRESH, firstBlock());
-  store32(heap + ROVER, firstBlock());
+  tagUsed(first, load32(heap + BREAK) - first, PREVIOUS_IN_USE);
+  store32(heap + TOP, first);
+  store32(heap + FRESH, first);
+  store32(heap + ROVER, first);
   const bytes: i32 = mapBytesFor(load32(heap + BREAK), 0, false);
-  if (below(sizeOf(firstBlock()), bytes)) return false;
+  if (below(sizeOf(first), bytes)) return false;
   extendMap(bytes);
   return true;
 }
@@ -332,8 +332,8 @@ export function give(p: i32): i32 {
 /** First fit starts at the lowest free block; next fit's rover must not lead into what was joined. */
 function lowerRover(p: i32, joined: i32): void {
   const rover: i32 = load32(heap + ROVER);
-  const first: bool = load32(heap + FIT) == FIRST_FIT;
-  if (first ? below(p, rover) : below(p, rover) && !below(joined, rover)) store32(heap + ROVER, p);
+  const fromStart: bool = load32(heap + FIT) == FIRST_FIT;
+  if (fromStart ? below(p, rover) : below(p, rover) && !below(joined, rover)) store32(heap + ROVER, p);
 }
 
 /** Gives what is beyond the first `size` bytes of a block in use back. */

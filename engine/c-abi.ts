@@ -4,7 +4,7 @@ import { enter, load32, store32, trap } from "#memory";
 import { footprint } from "./break.ts";
 import { broken, brokenAt, walk, walkedKind, walkedSize } from "./check.ts";
 import {
-  allocate as take,
+  allocate,
   allocateAligned,
   allocateZeroed,
   attach,
@@ -37,9 +37,7 @@ const ENOMEM: i32 = 12;
 
 // C -----------------------------------------------------------------------------------------------------------------------
 
-export function malloc(size: i32): i32 {
-  return take(size);
-}
+export { allocate, allocate as malloc };
 
 /** Traps on a pointer that is not a live block's, with the heap as it was and the reason in `heap_error()`. */
 export function free(p: i32): void {
@@ -90,10 +88,6 @@ export function malloc_trim(keep: i32): i32 {
   return trim(keep) != 0 ? 1 : 0;
 }
 
-export function allocate(size: i32): i32 {
-  return take(size);
-}
-
 export function deallocate(p: i32): void {
   free(p);
 }
@@ -135,7 +129,7 @@ export function heap_check_at(): i32 {
 
 /** A block or a zeroed one at a multiple of `alignment` (0: as `allocate`); 0 with the reason in `heap_error()`. */
 export function heap_allocate(size: i32, alignment: i32): i32 {
-  return alignment == 0 ? take(size) : allocateAligned(size, alignment);
+  return alignment == 0 ? allocate(size) : allocateAligned(size, alignment);
 }
 
 export function heap_reallocate(p: i32, size: i32): i32 {

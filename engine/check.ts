@@ -17,7 +17,7 @@ import {
   CURRENT,
   descriptorAt,
   entryOf,
-  firstBlock,
+  first,
   FIRST_ENTRY,
   FRESH,
   FREE_DESCRIPTORS,
@@ -74,7 +74,7 @@ export let walkedKind: i32 = 0;
 export function walk(p: i32): i32 {
   enter(heap);
   if (heap == 0) return 0;
-  if (p == 0) return arriveAt(firstBlock());
+  if (p == 0) return arriveAt(first);
   const entry: i32 = entryOf(p);
   if (entry < FIRST_ENTRY) return p == load32(heap + TOP) ? 0 : arriveAt((p + sizeOf(p)) | 0);
   const kind: i32 = load32(descriptorAt(entry) + KIND);
@@ -146,7 +146,7 @@ function checkBlocks(): i32 {
   let lastCell: i32 = (heap >>> CELL_SHIFT) - 1;
   freeBlocks = 0;
   slabs = 0;
-  let p: i32 = firstBlock();
+  let p: i32 = first;
   while (p != top) {
     const h: i32 = header(p);
     const size: i32 = h & -GRANULE;
@@ -242,7 +242,7 @@ function checkBins(): i32 {
 }
 
 function isInside(p: i32): bool {
-  return !below(p, firstBlock()) && below(p, load32(heap + TOP));
+  return !below(p, first) && below(p, load32(heap + TOP));
 }
 
 function checkClasses(): i32 {

@@ -2,7 +2,7 @@
 // and says why in `lastError`.
 
 import { below, copy, enter, growTo, load32, memoryEnd, store32, zero } from "#memory";
-import { blockAround, createBlocks, give, growDown, growInPlace, isBlock, shrink, take, trimTop } from "./blocks.ts";
+import { blockAround, createBlocks, give, growDown, growInPlace, isBlock, mark, shrink, take, trimTop } from "./blocks.ts";
 import { HIGHEST, targetBreak } from "./break.ts";
 import {
   BAD_OPTIONS,
@@ -16,7 +16,7 @@ import {
   DOUBLE_FREE,
   entryOf,
   fail,
-  firstBlock,
+  first,
   FIRST_ENTRY,
   FIT,
   FRESH,
@@ -50,10 +50,11 @@ import {
   sizeOf,
   SLOT,
   SMALL,
+  small,
   TOP,
   useHeap,
 } from "./layout.ts";
-import { createClasses, forgetSlabs, giveSlab, giveSlot, slotError, slotSize, takeSlot } from "./slabs.ts";
+import { createClasses, forgetSlabs, giveSlab, giveSlot, slotError, slotSize, takeAlignedSlot, takeSlot } from "./slabs.ts";
 
 /** The largest size that slabs serve where nothing else is asked for, in bytes. */
 export const DEFAULT_SMALL: i32 = 1008;
@@ -82,7 +83,6 @@ export function create(base: i32, limit: i32, margin: i32, fit: i32, small: i32)
     if (!growTo(target)) return OUT_OF_MEMORY;
   }
   const before: i32 = heap;
-  useHeap(at);
   zero(at, CONTROL);
   store32(at + BREAK, target);
   store32(at + LIMIT, highest);
@@ -92,6 +92,7 @@ export function create(base: i32, limit: i32, margin: i32, fit: i32, small: i32)
   store32(at + SMALL, small == 0 ? 0 : small + 1);
   store32(at + MOVES, 1);
   store32(at + PEAK, target - at);
+  useHeap(at);
   if (!furnish()) {
     useHeap(before);
     return OUT_OF_MEMORY;
@@ -132,8 +133,7 @@ function createAtEnd(): bool {
  */
 export function allocate(size: i32): i32 {
   enter(heap);
-  if (heap == 0 && !createAtEnd()) return 0;
-  if (below(size, load32(heap + SMALL))) {
+  if (below(size, small)) {
     const p: i32 = takeSlot(classAt(classFor(size)));
     if (p != 0) return p;
   }
@@ -141,6 +141,7 @@ export function allocate(size: i32): i32 {
 }
 
 function allocateBlock(size: i32, alignment: i32): i32 {
+  if (heap == 0) return createAtEnd() ? allocateAligned(size, alignment) : 0;
   if (below(MAX_SIZE, size)) return fail(INVALID_SIZE);
   const p: i32 = take(blockSizeFor(size), alignment);
   return p != 0 ? p : fail(OUT_OF_MEMORY);
@@ -150,17 +151,10 @@ function allocateBlock(size: i32, alignment: i32): i32 {
 export function allocateAligned(size: i32, alignment: i32): i32 {
   enter(heap);
   if (alignment <= 0 || alignment > MAX_ALIGNMENT || (alignment & (alignment - 1)) != 0) return fail(INVALID_ALIGNMENT);
-  if (heap == 0 && !createAtEnd()) return 0;
-  if (alignment <= CELL && below(size, load32(heap + SMALL))) {
-    const whole: i32 = roundUp(size == 0 ? 1 : size, alignment);
-    if (below(whole, load32(heap + SMALL))) {
-      let c: i32 = classFor(whole);
-      while (c < 32 && (load32(classAt(c) + SLOT) & (alignment - 1)) != 0) c++;
-      if (c < 32) {
-        const p: i32 = takeSlot(classAt(c));
-        if (p != 0) return p;
-      }
-    }
+  const whole: i32 = roundUp(size == 0 ? 1 : size, alignment);
+  if (alignment <= CELL && below(size, small) && below(whole, small)) {
+    const p: i32 = takeAlignedSlot(classFor(whole), alignment);
+    if (p != 0) return p;
   }
   return allocateBlock(size, alignment < GRANULE ? GRANULE : alignment);
 }
@@ -181,10 +175,12 @@ export function allocateZeroed(size: i32): i32 {
  */
 export function deallocate(p: i32): i32 {
   enter(heap);
-  if (p == 0) return OK;
-  if (heap == 0 || below(p, firstBlock()) || !below(p, load32(heap + BREAK))) return OUT_OF_HEAP;
+  if (below(p, first) || !below(p, load32(heap + BREAK))) return p == 0 ? OK : OUT_OF_HEAP;
   const entry: i32 = entryOf(p);
-  if (entry >= FIRST_ENTRY) return giveSlot(p, entry);
+  return entry >= FIRST_ENTRY ? giveSlot(p, entry) : deallocateBlock(p, entry);
+}
+
+function deallocateBlock(p: i32, entry: i32): i32 {
   const code: i32 = blockError(p, entry);
   if (code == OK) give(p);
   return code;
@@ -192,7 +188,9 @@ export function deallocate(p: i32): i32 {
 
 /** What is wrong with `p` as a pointer to a block in use; OK where it is one. */
 function blockError(p: i32, entry: i32): i32 {
-  if (!isBlock(p, entry)) return strayError(p);
+  if (entry != mark(p) || (p & (GRANULE - 1)) != 0) {
+    if (!isBlock(p, entry)) return strayError(p);
+  }
   const h: i32 = header(p);
   if ((h & (IN_USE | HELD | OWN)) != IN_USE) {
     return (h & GAP) == GAP ? OUT_OF_HEAP : (h & OWN) != 0 ? INVALID_POINTER : freeError(p);
@@ -206,7 +204,7 @@ function blockError(p: i32, entry: i32): i32 {
 function isPreviousSound(p: i32, h: i32): bool {
   if ((h & PREVIOUS_IN_USE) != 0) return true;
   const size: i32 = load32(p - 2 * HEADER);
-  if (size == 0 || (size & (GRANULE - 1)) != 0 || below(p - firstBlock(), size)) return false;
+  if (size == 0 || (size & (GRANULE - 1)) != 0 || below(p - first, size)) return false;
   return header(p - size) == (size | PREVIOUS_IN_USE);
 }
 
@@ -228,7 +226,7 @@ function freeError(p: i32): i32 {
 /** What is wrong with `p` as a pointer from this heap; OK where it is a live one. */
 export function pointerError(p: i32): i32 {
   enter(heap);
-  if (heap == 0 || below(p, firstBlock()) || !below(p, load32(heap + BREAK))) return OUT_OF_HEAP;
+  if (below(p, first) || !below(p, load32(heap + BREAK))) return OUT_OF_HEAP;
   const entry: i32 = entryOf(p);
   return entry >= FIRST_ENTRY ? slotError(p, entry) : blockError(p, entry);
 }
@@ -295,7 +293,7 @@ export function reset(): void {
   enter(heap);
   if (heap == 0) return;
   forgetSlabs();
-  let p: i32 = firstBlock();
+  let p: i32 = first;
   while (p != load32(heap + TOP)) {
     if (entryOf(p) >= FIRST_ENTRY) p = giveSlab(p);
     else if ((header(p) & (IN_USE | OWN)) == IN_USE) p = give(p);

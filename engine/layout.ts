@@ -51,11 +51,18 @@
 
 import { load8, load16, load32, multiply, store32 } from "#memory";
 
-/** Address of the control block; 0 before there is a heap. The one variable of the engine besides `lastError`. */
+/** Address of the control block; 0 before there is a heap. */
 export let heap: i32 = 0;
+/** The first block; before there is a heap, beyond every pointer. */
+export let first: i32 = -1;
+/** Requests below this size are for slabs: one more than the option; 0 for none, and before there is a heap. */
+export let small: i32 = 0;
 
+/** Goes to the heap at `at`, or to none (0). All that an engine keeps of it never changes. */
 export function useHeap(at: i32): void {
   heap = at;
+  first = at == 0 ? -1 : at + CONTROL;
+  small = at == 0 ? 0 : load32(at + SMALL);
 }
 
 // Errors ----------------------------------------------------------------------------------------------------------------
@@ -145,7 +152,7 @@ export const BREAK: i32 = 8;
 export const MAP: i32 = 12;
 /** Biased: the descriptor for map entry e is at TABLE + e * 16. */
 export const TABLE: i32 = 16;
-/** Requests below this size are for slabs: one more than the option, or 0 for none. */
+/** What `small` is read from. */
 export const SMALL: i32 = 20;
 export const FIT: i32 = 24;
 /** The first cell without an entry; the break's has one. (Cells are numbered from address 0.) */
@@ -171,42 +178,40 @@ export const ROVER: i32 = 76;
 export const HELD_BYTES: i32 = 80;
 export const SUMMARY: i32 = 84;
 export const BITMAP: i32 = 88; // 7 words
-export const BINS: i32 = 116;
-
+/** 129 bytes: the class for a size, by (size + 7) / 8. */
+export const CLASS_OF: i32 = 116;
+/** A descriptor without free slots: what CURRENT leads to where there is no slab. */
+export const NO_SLAB: i32 = 248;
+export const CLASSES: i32 = 264;
+export const CLASS_COUNT: i32 = 33;
+export const BINS: i32 = 1320; // CLASSES + CLASS_BYTES * CLASS_COUNT
 export const BIN_COUNT: i32 = 216;
 export const BITMAP_WORDS: i32 = 7;
-export const QUICK: i32 = 980; // BINS + 4 * BIN_COUNT
-export const QUICK_COUNT: i32 = 0;
-export const CLASSES: i32 = 980; // QUICK + 4 * QUICK_COUNT
+/** The control block's size: BINS + 4 * BIN_COUNT and the header of the first block, in whole granules. */
+export const CONTROL: i32 = 2192;
 
-// A size class, 32 bytes ---------------------------------------------------------------------------------------------------
+// A size class, 32 bytes. A class is named by the address of the heap and 32 times its number, so that these constants hold
+// all of the way to a field.
 
 export const CLASS_BYTES: i32 = 32;
 export const CLASS_SHIFT: i32 = 5;
-export const CLASS_COUNT: i32 = 33;
 /** Address of the descriptor of the slab that serves the class; NO_SLAB where there is none. */
-export const CURRENT: i32 = 0;
+export const CURRENT: i32 = 264;
 /** Number of slots of that slab. */
-export const SLOTS: i32 = 4;
+export const SLOTS: i32 = 268;
 /** Size of a slot. */
-export const SLOT: i32 = 8;
+export const SLOT: i32 = 272;
 /** ceil(2 ** 20 / (SLOT / 8)): a multiplication instead of a division. */
-export const RECIPROCAL: i32 = 12;
+export const RECIPROCAL: i32 = 276;
 /** First and last entry of the list of slabs with free slots. */
-export const HEAD: i32 = 16;
-export const TAIL: i32 = 18;
+export const HEAD: i32 = 280;
+export const TAIL: i32 = 282;
 /** Cells of all slabs of the class. */
-export const CELLS: i32 = 20;
+export const CELLS: i32 = 284;
 /** Entry of an empty slab that is kept, or 0. */
-export const KEPT: i32 = 24;
+export const KEPT: i32 = 288;
 /** Requests that went to blocks before the class got its first slab. */
-export const WARMUP: i32 = 28;
-
-export const CLASS_OF: i32 = 2036; // CLASSES + 32 * CLASS_COUNT: 129 bytes, the class for (size + 7) / 8
-/** A descriptor without free slots: what CURRENT leads to where there is no slab. */
-export const NO_SLAB: i32 = 2168;
-/** The control block's size; its last word is the header of the first block. */
-export const CONTROL: i32 = 2192;
+export const WARMUP: i32 = 292;
 
 // The map and the descriptors -----------------------------------------------------------------------------------------------
 //
@@ -251,7 +256,7 @@ export function descriptorAt(entry: i32): i32 {
 }
 
 export function classAt(index: i32): i32 {
-  return heap + CLASSES + (index << CLASS_SHIFT);
+  return heap + (index << CLASS_SHIFT);
 }
 
 /** The class for a size in bytes, 0 to MAX_SMALL. */
@@ -263,11 +268,6 @@ export function classFor(bytes: i32): i32 {
 export function slotsIn(cells: i32, c: i32): i32 {
   const slots: i32 = multiply((cells << (CELL_SHIFT - 3)) - 1, load32(c + RECIPROCAL)) >>> 20;
   return slots > MAX_SLOTS ? MAX_SLOTS : slots;
-}
-
-/** The payload of the first block. */
-export function firstBlock(): i32 {
-  return heap + CONTROL;
 }
 
 /** Whether there is a heap of this layout at `at`. */

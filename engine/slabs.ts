@@ -130,17 +130,26 @@ export function takeSlot(c: i32): i32 {
     slot = 32;
   }
   slot += trailingZeros(~bits);
-  if (slot >= load32(c + SLOTS)) return nextSlab(c) ? takeSlot(c) : 0;
+  if (slot >= load32(c + SLOTS)) return takeFromNext(c);
   store32(word, bits | (1 << slot));
   return (kind & -CELL) + multiply(slot, load32(c + SLOT));
 }
 
-/** Makes another slab the current one; false where none can be had. */
-function nextSlab(c: i32): bool {
+/** A slot of the first class from number `index` on whose slots begin at multiples of `alignment`, or 0. */
+export function takeAlignedSlot(index: i32, alignment: i32): i32 {
+  for (let i: i32 = index; i < CLASS_COUNT; i++) {
+    const c: i32 = classAt(i);
+    if ((load32(c + SLOT) & (alignment - 1)) == 0) return takeSlot(c);
+  }
+  return 0;
+}
+
+/** A slot of another slab, which is the current one from now on, or 0. */
+function takeFromNext(c: i32): i32 {
   let entry: i32 = load16(c + HEAD);
   if (entry == 0) {
     entry = createSlab(c);
-    if (entry == 0) return false;
+    if (entry == 0) return 0;
   } else unlink(c, entry);
   retire(c);
   const d: i32 = descriptorAt(entry);
@@ -149,7 +158,7 @@ function nextSlab(c: i32): bool {
   store32(d + KIND, kind | IS_CURRENT);
   store32(c + CURRENT, d);
   store32(c + SLOTS, slotsIn(sizeOf(base) >>> CELL_SHIFT, c));
-  return true;
+  return takeSlot(c);
 }
 
 /** The current slab is full. */
@@ -180,12 +189,18 @@ export function giveSlot(p: i32, entry: i32): i32 {
   const bit: i32 = 1 << slot;
   if ((bits & bit) == 0) return slotError(p, entry);
   store32(at, bits & ~bit);
+  if ((kind & FULL) != 0 || bits == bit) turned(c, d, entry);
+  return OK;
+}
+
+/** A slot was freed of a slab that was full or may be empty now. */
+function turned(c: i32, d: i32, entry: i32): void {
+  const kind: i32 = load32(d + KIND);
   if ((kind & FULL) != 0) {
     store32(d + KIND, kind & ~FULL);
     append(c, d, entry);
   }
-  if (bits == bit && (load32(d) | load32(d + 4)) == 0 && (kind & IS_CURRENT) == 0) emptied(c, d, entry);
-  return OK;
+  if ((load32(d) | load32(d + 4)) == 0 && (kind & IS_CURRENT) == 0) emptied(c, d, entry);
 }
 
 /** What is wrong with `p` as a pointer into the slab of `entry`; OK where it is a slot in use. */
@@ -302,9 +317,9 @@ export function giveSlab(base: i32): i32 {
 }
 
 /** Writes the map's entries of a slab's cells. */
-function mapCells(base: i32, cells: i32, first: i32, others: i32): void {
+function mapCells(base: i32, cells: i32, entry: i32, others: i32): void {
   const map: i32 = load32(heap + MAP) + ((base >>> CELL_SHIFT) << 1);
-  store16(map, first);
+  store16(map, entry);
   for (let i: i32 = 1; i < cells; i++) store16(map + (i << 1), others);
 }
 

@@ -1,5 +1,6 @@
 // The seam, for JavaScript: the same operations over typed arrays. The build expands the one-line ones in place
-// (build/expand.ts) and wraps the engine in a function, so that each heap has its own views; tests and `tsc` use it as it is.
+// (build/js-engine.ts) and wraps the engine in a function, so that each heap has its own views; tests and `tsc` use it as
+// it is. Nothing here asks for the global WebAssembly or SharedArrayBuffer: there are platforms without.
 //
 // Views have a fixed length and are made again when the buffer grows: views that track the length are several times slower.
 
@@ -17,7 +18,7 @@ export function mount(onto: AnyMemory): void {
 }
 
 function buffer(): ArrayBuffer | SharedArrayBuffer {
-  return memory instanceof WebAssembly.Memory ? memory.buffer : memory;
+  return "buffer" in memory ? memory.buffer : memory;
 }
 
 /** Makes the views again over as much of the buffer as there is now. */
@@ -80,9 +81,14 @@ export function trailingZeros(word: i32): i32 {
   return word == 0 ? 32 : 31 - Math.clz32(word & -word);
 }
 
-/** The end of the memory in bytes; one granule less for 4 GiB, so that it fits a word. */
+/**
+ * The end of the memory in bytes; one granule less for 4 GiB, so that it fits a word. What lies below it can be reached
+ * at once: memory that others grew (and that did not detach the views, since it is shared) gets views here.
+ */
 export function memoryEnd(): i32 {
-  return Math.min(buffer().byteLength, 0xfffffff0) & -16;
+  const end = Math.min(buffer().byteLength, 0xfffffff0) & -16;
+  if (bytes.length < end >>> 0) refresh();
+  return end;
 }
 
 /** Makes the memory reach at least to `end`; false, and nothing changed, where it can't. */
@@ -92,10 +98,10 @@ export function growTo(end: i32): bool {
   const missing = needed - now.byteLength;
   try {
     if (missing > 0) {
-      if (memory instanceof WebAssembly.Memory) memory.grow(Math.ceil(missing / 65536));
-      else if (now instanceof ArrayBuffer ? !now.resizable : !now.growable) return false;
-      else if (now instanceof ArrayBuffer) now.resize(needed);
-      else now.grow(needed);
+      if ("buffer" in memory) memory.grow(Math.ceil(missing / 65536));
+      else if ("resizable" in now && now.resizable) now.resize(needed);
+      else if ("growable" in now && now.growable) now.grow(needed);
+      else return false;
     }
   } catch {
     return false;
@@ -106,9 +112,8 @@ export function growTo(end: i32): bool {
 
 /** Gives the memory from `end` on back; only a resizable ArrayBuffer can. */
 export function shrinkTo(end: i32): bool {
-  const now = buffer();
-  if (memory instanceof WebAssembly.Memory || !(now instanceof ArrayBuffer) || !now.resizable) return false;
-  now.resize(end >>> 0);
+  if (!("resizable" in memory) || !memory.resizable) return false;
+  memory.resize(end >>> 0);
   refresh();
   return true;
 }
@@ -123,5 +128,5 @@ export function enter(heap: i32): void {
 }
 
 export function trap(): void {
-  throw new WebAssembly.RuntimeError("unreachable");
+  throw new Error("unreachable");
 }
