@@ -1,0 +1,5 @@
+/* dlmalloc as Emscripten ships it. */
+#define __EMSCRIPTEN__ 1
+#define MALLOC_ALIGNMENT 8
+#include <emscripten.h>
+#include "system/lib/dlmalloc.c"

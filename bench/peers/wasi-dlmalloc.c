@@ -1,0 +1,2 @@
+/* wasi-libc's own malloc; the linker exports the names. */
+#include <stdlib.h>

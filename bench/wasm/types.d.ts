@@ -1,0 +1,19 @@
+// What AssemblyScript knows by itself, said for tsc: its number types and the few builtins used here.
+type i32 = number;
+type u8 = number;
+type u32 = number;
+type f64 = number;
+type usize = number;
+
+declare function load<T extends number>(address: usize, offset?: usize): T;
+declare function store<T extends number>(address: usize, value: T, offset?: usize): void;
+declare namespace memory {
+  function fill(address: usize, value: number, bytes: usize): void;
+  function size(): i32;
+}
+declare namespace heap {
+  function alloc(bytes: usize): usize;
+  function realloc(address: usize, bytes: usize): usize;
+  function free(address: usize): void;
+}
+declare function unreachable(): never;

@@ -1,0 +1,186 @@
+/** `heapwright compare`: which setting suits these traces. */
+
+import { Option, type Command } from "commander";
+
+import { keepSource, traceSource } from "../src/trace/read.ts";
+import {
+  ENGINES,
+  FITS,
+  addMemoryOptions,
+  listOf,
+  oneOf,
+  parseBytesOrAuto,
+  type EngineName,
+  type FitName,
+  type MemoryName,
+  type Setting,
+} from "./options.ts";
+import type { Progress } from "./progress.ts";
+import { bytes, count, percent, table } from "./report.ts";
+import { rounded, run, runFigures, settingFigures, type Run } from "./run.ts";
+import type { Terminal } from "./terminal.ts";
+
+interface CompareOptions {
+  readonly engine: EngineName[];
+  readonly fit: FitName[];
+  readonly margin: (number | "auto")[];
+  readonly small: (number | "auto")[];
+  readonly memory: MemoryName;
+  readonly limit?: number;
+  readonly json?: true;
+}
+
+/** The runs of one setting, one a trace, and what they come to together. */
+interface Contender {
+  readonly setting: Setting;
+  readonly runs: readonly Run[];
+  readonly failures: number;
+  /** Mean of the traces' own. */
+  readonly utilisation: number;
+  /** Over all ops of all traces. */
+  readonly nsPerOp: number;
+  /** Sums over the traces. */
+  readonly peakHeapBytes: number;
+  readonly breakMoves: number;
+}
+
+const HELP = `
+A list is values with commas between: --margin 0,64K,1M. Every combination of
+the values replays every trace. Best first: settings without failures before
+those with, then by utilisation (the mean over the traces, to a tenth of a
+percent), then by ns/op (over all ops). Footprint and break moves are sums over
+the traces.
+
+A trace is an allocation trace of the malloc-lab form, gzip'd or not; - is
+standard input, kept in memory to be replayed again. Nothing is printed unless
+all traces could be read.
+
+Exit status: 0 all went well; 1 there were failures; 2 a trace or an option is
+wrong.`;
+
+/** The verb's command. `report` is given what goes to standard output and the runs behind it. */
+export function compareCommand(
+  command: Command,
+  progress: Progress,
+  terminal: Terminal,
+  report: (output: string, runs: readonly Run[]) => void,
+): void {
+  command
+    .description("replay traces on heaps of several settings and rank the settings")
+    .argument("<trace...>", "traces: .rep, .rep.gz, or - for standard input")
+    .addOption(
+      new Option("--engine <list>", "engines: wasm, js, auto")
+        .argParser(listOf(oneOf(ENGINES)))
+        .default(["auto"], "auto"),
+    )
+    .addOption(
+      new Option("--fit <list>", "policies: best, first, next")
+        .argParser(listOf(oneOf(FITS)))
+        .default([...FITS], "all"),
+    )
+    .addOption(
+      new Option("--margin <list>", "bytes taken beyond the need when the break moves, or auto")
+        .argParser(listOf(parseBytesOrAuto))
+        .default(["auto"], "auto"),
+    )
+    .addOption(
+      new Option("--small <list>", "largest sizes served by slabs, 0 for none, or auto")
+        .argParser(listOf(parseBytesOrAuto))
+        .default(["auto"], "auto"),
+    );
+  addMemoryOptions(command)
+    .option("--json", "print an object a setting, one a line, best first")
+    .addHelpText("after", HELP)
+    .action(async (files: string[], options: CompareOptions) => {
+      const settings = settingsOf(options);
+      const runs = settings.map((): Run[] => []);
+      for (const file of files) {
+        const source = file === "-" ? keepSource(traceSource(file)) : traceSource(file);
+        for (const [i, setting] of settings.entries()) {
+          runs[i]!.push(await run(source, setting, progress));
+        }
+      }
+      const ranked = rank(settings.map((setting, i) => contender(setting, runs[i]!)));
+      report(options.json ? jsonReport(ranked) : humanReport(ranked, terminal), runs.flat());
+    });
+}
+
+function settingsOf(options: CompareOptions): Setting[] {
+  const { memory, limit } = options;
+  return options.engine.flatMap((engine) =>
+    options.fit.flatMap((fit) =>
+      options.margin.flatMap((margin) =>
+        options.small.map((small) => ({ engine, fit, margin, small, memory, limit })),
+      ),
+    ),
+  );
+}
+
+function contender(setting: Setting, runs: readonly Run[]): Contender {
+  const sum = (figure: (run: Run) => number): number =>
+    runs.reduce((total, each) => total + figure(each), 0);
+  const called = sum((each) => each.ops - each.skipped);
+  return {
+    setting,
+    runs,
+    failures: sum((each) => each.failures),
+    utilisation: sum((each) => each.utilisation) / runs.length,
+    nsPerOp: called === 0 ? 0 : sum((each) => each.nsPerOp * (each.ops - each.skipped)) / called,
+    peakHeapBytes: sum((each) => each.peakHeapBytes),
+    breakMoves: sum((each) => each.breakMoves),
+  };
+}
+
+/** Best first; the order is that of the help text. */
+export function rank<Ranked extends Pick<Contender, "failures" | "utilisation" | "nsPerOp">>(
+  contenders: readonly Ranked[],
+): Ranked[] {
+  const tenths = (each: Ranked): number => Math.round(1000 * each.utilisation);
+  return contenders.toSorted(
+    (a, b) =>
+      Number(a.failures > 0) - Number(b.failures > 0) ||
+      tenths(b) - tenths(a) ||
+      a.nsPerOp - b.nsPerOp,
+  );
+}
+
+function jsonReport(ranked: readonly Contender[]): string {
+  const lines = ranked.map(({ setting, runs, ...figures }) => {
+    const line = {
+      ...settingFigures(setting, runs[0]!.engine),
+      ...figures,
+      nsPerOp: rounded(figures.nsPerOp, 1),
+      utilisation: rounded(figures.utilisation, 4),
+      traces: runs.map(runFigures),
+    };
+    return `${JSON.stringify(line)}\n`;
+  });
+  return lines.join("");
+}
+
+function humanReport(ranked: readonly Contender[], terminal: Terminal): string {
+  const head = [
+    "engine",
+    "fit",
+    "margin",
+    "small",
+    "utilisation",
+    "ns/op",
+    "footprint",
+    "break\nmoves",
+    "fail-\nures",
+  ];
+  const size = (value: number | "auto"): string => (value === "auto" ? value : bytes(value));
+  const rows = ranked.map((each) => [
+    each.runs[0]!.engine,
+    each.setting.fit,
+    size(each.setting.margin),
+    size(each.setting.small),
+    percent(each.utilisation),
+    each.nsPerOp.toFixed(1),
+    bytes(each.peakHeapBytes),
+    count(each.breakMoves),
+    each.failures === 0 ? "0" : terminal.paint.red(count(each.failures)),
+  ]);
+  return table(head, rows, 2, terminal);
+}

@@ -1,0 +1,128 @@
+/** The options that the verbs share, and the heap they describe. */
+
+import { type Command, InvalidArgumentError, Option } from "commander";
+
+import { Heap } from "../src/index.ts";
+
+export const ENGINES = ["wasm", "js", "auto"] as const;
+export const FITS = ["best", "first", "next"] as const;
+export const MEMORIES = [
+  "wasm",
+  "shared",
+  "arraybuffer",
+  "resizable",
+  "sharedarraybuffer",
+  "growable",
+] as const;
+
+export type EngineName = (typeof ENGINES)[number];
+export type FitName = (typeof FITS)[number];
+export type MemoryName = (typeof MEMORIES)[number];
+
+/** Everything that makes one heap differ from another. Sizes are bytes. */
+export interface Setting {
+  readonly engine: EngineName;
+  readonly fit: FitName;
+  /** `auto`: grows with the heap. */
+  readonly margin: number | "auto";
+  /** `auto`: the heap's own default. */
+  readonly small: number | "auto";
+  readonly memory: MemoryName;
+  readonly limit: number | undefined;
+}
+
+/** No memory of 32-bit addresses is larger. */
+const ADDRESS_SPACE = 2 ** 32;
+const WASM_PAGE = 65536;
+/** A memory that can't grow has this many bytes, unless there is a limit; what is not touched costs nothing. */
+const FIXED_BYTES = 2 ** 30;
+
+const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+/** Adds the options about memory, which are the same for every verb. */
+export function addMemoryOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--memory <kind>", "what the heap lies in").choices(MEMORIES).default("wasm"),
+    )
+    .option("--limit <bytes>", "the heap may not be larger (4G at most)", parseLimit);
+}
+
+/** `4096`, `64K`, `1M`, `2G`: bytes, in powers of 1024. Throws `InvalidArgumentError`. */
+export function parseBytes(text: string): number {
+  const match = /^(\d+)([KMG]?)$/i.exec(text);
+  const bytes = match === null ? NaN : Number(match[1]) * UNITS[match[2]!.toUpperCase()]!;
+  if (!(bytes <= ADDRESS_SPACE)) {
+    throw new InvalidArgumentError("Expected a number of bytes up to 4G, such as 4096, 64K or 1M.");
+  }
+  return bytes;
+}
+
+export function parseBytesOrAuto(text: string): number | "auto" {
+  return text === "auto" ? "auto" : parseBytes(text);
+}
+
+export function parseLimit(text: string): number {
+  const bytes = parseBytes(text);
+  if (bytes === 0) throw new InvalidArgumentError("Expected at least 1 byte.");
+  return bytes;
+}
+
+export function parseCount(text: string): number {
+  const count = /^\d+$/.test(text) ? Number(text) : 0;
+  if (count < 1 || !Number.isSafeInteger(count)) {
+    throw new InvalidArgumentError("Expected a number of ops, 1 or more.");
+  }
+  return count;
+}
+
+/** A parser of `one,two,three`, each read by `parseOne`. */
+export function listOf<Value>(parseOne: (text: string) => Value): (text: string) => Value[] {
+  return (text) => [...new Set(text.split(",").map((part) => parseOne(part.trim())))];
+}
+
+/** A parser that takes one of `names`. */
+export function oneOf<Name extends string>(names: readonly Name[]): (text: string) => Name {
+  return (text) => {
+    const name = names.find((known) => known === text);
+    if (name === undefined) {
+      throw new InvalidArgumentError(`Allowed choices are ${names.join(", ")}.`);
+    }
+    return name;
+  };
+}
+
+/** A new heap in a new memory. Throws what the library throws when the setting can't be. */
+export function makeHeap({ engine, fit, margin, small, memory, limit }: Setting): Heap {
+  return new Heap({
+    engine,
+    fit,
+    memory: makeMemory(memory, limit),
+    ...(margin === "auto" ? {} : { margin }),
+    ...(small === "auto" ? {} : { small }),
+    ...(limit === undefined ? {} : { limit }),
+  });
+}
+
+function makeMemory(
+  kind: MemoryName,
+  limit: number | undefined,
+): WebAssembly.Memory | ArrayBuffer | SharedArrayBuffer {
+  const most = limit ?? ADDRESS_SPACE;
+  const pages = Math.ceil(most / WASM_PAGE);
+  const fixed = limit ?? FIXED_BYTES;
+  switch (kind) {
+    case "wasm":
+      return new WebAssembly.Memory({ initial: 1, maximum: pages });
+    case "shared":
+      return new WebAssembly.Memory({ initial: 1, maximum: pages, shared: true });
+    case "arraybuffer":
+      return new ArrayBuffer(fixed);
+    case "resizable":
+      return new ArrayBuffer(Math.min(WASM_PAGE, fixed), { maxByteLength: fixed });
+    case "sharedarraybuffer":
+      return new SharedArrayBuffer(fixed);
+    case "growable":
+      return new SharedArrayBuffer(Math.min(WASM_PAGE, fixed), { maxByteLength: fixed });
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * What a trace is made of.
+ *
+ * A trace is what a program asked of its allocator, in order: four header lines, then one op a line. The same op is a
+ * line of text in a file and one index into six columns in memory:
+ *
+ *     file     m 7 4096 64            chunk    kinds[i]       MEMALIGN
+ *                                              ids[i]         7
+ *                                              sizes[i]       4096
+ *                                              alignments[i]  64
+ *                                              threads[i]     0      (the last "t" line before it)
+ *                                              lines[i]       12     (where it stands in the file)
+ */
+
+/** A kind of op is the character code of its letter in the file. */
+export const MALLOC = 0x61; // a ID SIZE
+export const CALLOC = 0x7a; // z ID SIZE
+export const MEMALIGN = 0x6d; // m ID SIZE ALIGNMENT
+export const REALLOC = 0x72; // r ID SIZE
+export const FREE = 0x66; // f ID
+/** Not an op: the ops that follow were made by this thread. */
+export const THREAD = 0x74; // t THREAD
+
+/** Largest size (bytes) and largest id an op can name. */
+export const LARGEST_SIZE = 2 ** 32 - 1;
+export const LARGEST_ID = 2 ** 32 - 1;
+export const LARGEST_ALIGNMENT = 2 ** 31;
+export const LARGEST_THREAD = 2 ** 16 - 1;
+
+/** Ops in a full chunk: 16 bytes each, so a chunk is 1 MiB. */
+export const CHUNK_OPS = 65536;
+
+/** The four header lines. */
+export interface TraceHeader {
+  /** Suggested size of the heap in bytes; 0: none. Nothing here uses it. */
+  readonly heapSize: number;
+  /** Number of ids, which is the number of allocations. */
+  readonly ids: number;
+  /** Number of ops; lines that name a thread are not ops. */
+  readonly ops: number;
+  /** Weight of the trace in a score; nothing here uses it. */
+  readonly weight: number;
+}
+
+/** Ops in a row, as columns; only the first `count` of each column are meant. */
+export interface OpChunk {
+  readonly count: number;
+  readonly kinds: Uint8Array;
+  readonly ids: Uint32Array;
+  /** Bytes; 0 for `FREE`. */
+  readonly sizes: Uint32Array;
+  /** Bytes, a power of two; 0 unless `MEMALIGN`. */
+  readonly alignments: Uint32Array;
+  readonly threads: Uint16Array;
+  /** Line in the file, from 1. */
+  readonly lines: Uint32Array;
+}
+
+/** A chunk with room for `capacity` ops, to be filled in order. */
+export class ChunkBuilder implements OpChunk {
+  count = 0;
+  readonly capacity: number;
+  readonly kinds: Uint8Array;
+  readonly ids: Uint32Array;
+  readonly sizes: Uint32Array;
+  readonly alignments: Uint32Array;
+  readonly threads: Uint16Array;
+  readonly lines: Uint32Array;
+
+  constructor(capacity = CHUNK_OPS) {
+    this.capacity = capacity;
+    this.kinds = new Uint8Array(capacity);
+    this.ids = new Uint32Array(capacity);
+    this.sizes = new Uint32Array(capacity);
+    this.alignments = new Uint32Array(capacity);
+    this.threads = new Uint16Array(capacity);
+    this.lines = new Uint32Array(capacity);
+  }
+
+  get full(): boolean {
+    return this.count === this.capacity;
+  }
+
+  add(
+    kind: number,
+    id: number,
+    size: number,
+    alignment: number,
+    thread: number,
+    line: number,
+  ): void {
+    const at = this.count++;
+    this.kinds[at] = kind;
+    this.ids[at] = id;
+    this.sizes[at] = size;
+    this.alignments[at] = alignment;
+    this.threads[at] = thread;
+    this.lines[at] = line;
+  }
+}
+
+/** The op at `at` as its line in a file, for messages and for writing. */
+export function opText(ops: OpChunk, at: number): string {
+  const text = `${String.fromCharCode(ops.kinds[at]!)} ${ops.ids[at]}`;
+  switch (ops.kinds[at]) {
+    case FREE:
+      return text;
+    case MEMALIGN:
+      return `${text} ${ops.sizes[at]} ${ops.alignments[at]}`;
+    default:
+      return `${text} ${ops.sizes[at]}`;
+  }
+}

@@ -1,0 +1,299 @@
+/**
+ * Bytes to ops, strictly: whatever is not a trace is refused with its line.
+ *
+ * The parser is pushed blocks of bytes as they come and gives back chunks as they fill, so what it holds at any time is
+ * one chunk, the unfinished line, and one byte an id that says whether the id is live.
+ */
+
+import { TraceError } from "./error.ts";
+import {
+  CALLOC,
+  ChunkBuilder,
+  FREE,
+  LARGEST_ALIGNMENT,
+  LARGEST_ID,
+  LARGEST_SIZE,
+  LARGEST_THREAD,
+  MALLOC,
+  MEMALIGN,
+  REALLOC,
+  THREAD,
+  type OpChunk,
+  type TraceHeader,
+} from "./ops.ts";
+
+const TAB = 0x09;
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const SPACE = 0x20;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+
+/** No line of a trace is longer (bytes); what is, is not a trace, and is not kept in memory to find its end. */
+const LONGEST_LINE = 4096;
+
+const HEADER_LINES = [
+  "the suggested heap size in bytes",
+  "the number of ids",
+  "the number of ops",
+  "the weight",
+] as const;
+
+/** What the line of each kind of op looks like. */
+const FORMS: Readonly<Record<number, string>> = {
+  [MALLOC]: '"a ID SIZE"',
+  [CALLOC]: '"z ID SIZE"',
+  [MEMALIGN]: '"m ID SIZE ALIGNMENT"',
+  [REALLOC]: '"r ID SIZE"',
+  [FREE]: '"f ID"',
+  [THREAD]: '"t THREAD"',
+};
+
+/**
+ * Reads one trace. `push` each block of its text, then `end`; both return the chunks that were filled, and throw
+ * `TraceError` at the first line that is wrong. Cost: linear in the bytes.
+ */
+export class TraceParser {
+  readonly #file: string;
+  #header: TraceHeader | undefined;
+  readonly #headerNumbers: number[] = [];
+
+  /** The line being read: bytes `#at` to `#lineEnd` of `#bytes` are still to be looked at. */
+  #line = 0;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #lineStart = 0;
+  #lineEnd = 0;
+  #at = 0;
+  /** Bytes after the last line feed, and how much of them has been searched for one. */
+  #rest: Uint8Array = new Uint8Array(0);
+  /** The first empty line after the header; only empty ones may follow it. */
+  #emptyLine = 0;
+
+  #ops = 0;
+  #ids = 0;
+  #thread = 0;
+  /** One byte an id: 1 live, 0 freed or not yet allocated. */
+  #live = new Uint8Array(1024);
+  #chunk = new ChunkBuilder();
+  #filled: OpChunk[] = [];
+
+  /** @param file the name that errors carry */
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  /** The header, once its four lines have been read. */
+  get header(): TraceHeader | undefined {
+    return this.#header;
+  }
+
+  /** The line that is read next, or the last one, from 1. */
+  get line(): number {
+    return this.#line + 1;
+  }
+
+  push(block: Uint8Array): OpChunk[] {
+    const searched = this.#rest.length;
+    const bytes = searched === 0 ? block : concatenate(this.#rest, block);
+    this.#bytes = bytes;
+    let start = 0;
+    for (
+      let feed = bytes.indexOf(LINE_FEED, searched);
+      feed >= 0;
+      feed = bytes.indexOf(LINE_FEED, start)
+    ) {
+      this.#readLine(start, feed);
+      start = feed + 1;
+    }
+    // A copy: the owner of the block may use it again.
+    this.#rest = bytes.slice(start);
+    if (this.#rest.length > LONGEST_LINE) {
+      this.#line += 1;
+      this.#fail(`a line of more than ${LONGEST_LINE} bytes`, "a trace, which is text");
+    }
+    return this.#takeFilled();
+  }
+
+  /** What is left, once the last block was pushed. Holds the header's counts against what was read. */
+  end(): OpChunk[] {
+    if (this.#rest.length > 0) {
+      this.#bytes = this.#rest;
+      this.#readLine(0, this.#rest.length);
+      this.#rest = new Uint8Array(0);
+    }
+    this.#line += 1;
+    const header = this.#header;
+    if (header === undefined) {
+      const wanted = HEADER_LINES[this.#headerNumbers.length]!;
+      this.#fail("the end of the trace", `a header line: ${wanted}`);
+    }
+    if (this.#ops !== header.ops) {
+      this.#fail(
+        `the end after ${plural(this.#ops, "op")}`,
+        `${plural(header.ops, "op")}, the number on line 3`,
+      );
+    }
+    if (this.#ids !== header.ids) {
+      this.#fail(
+        `the end after ${plural(this.#ids, "id")}`,
+        `${plural(header.ids, "id")}, the number on line 2`,
+      );
+    }
+    if (this.#chunk.count > 0) this.#filled.push(this.#chunk);
+    return this.#takeFilled();
+  }
+
+  #takeFilled(): OpChunk[] {
+    const filled = this.#filled;
+    this.#filled = [];
+    return filled;
+  }
+
+  #readLine(start: number, end: number): void {
+    this.#line += 1;
+    if (end > start && this.#bytes[end - 1] === CARRIAGE_RETURN) end -= 1;
+    while (end > start && isBlank(this.#bytes[end - 1]!)) end -= 1;
+    this.#lineStart = this.#at = start;
+    this.#lineEnd = end;
+    if (this.#header === undefined) {
+      this.#readHeaderLine();
+    } else if (start === end) {
+      this.#emptyLine ||= this.#line;
+    } else {
+      this.#readOp(this.#header);
+    }
+  }
+
+  #readHeaderLine(): void {
+    const wanted = `a header line: ${HEADER_LINES[this.#headerNumbers.length]!}`;
+    this.#headerNumbers.push(this.#digits(Number.MAX_SAFE_INTEGER, wanted, wanted));
+    this.#expectEnd(wanted);
+    if (this.#headerNumbers.length === HEADER_LINES.length) {
+      const [heapSize, ids, ops, weight] = this.#headerNumbers as [number, number, number, number];
+      this.#header = { heapSize, ids, ops, weight };
+    }
+  }
+
+  #readOp(header: TraceHeader): void {
+    if (this.#emptyLine !== 0) {
+      this.#line = this.#emptyLine;
+      this.#fail("an empty line", "an op; only the end of a trace may be empty");
+    }
+    const kind = this.#bytes[this.#at]!;
+    const form = FORMS[kind];
+    if (form === undefined) {
+      this.#fail(this.#quoted(), "an op: a, z, m, r, f, or t for a thread");
+    }
+    this.#at += 1;
+    if (kind === THREAD) {
+      this.#thread = this.#number(LARGEST_THREAD, form, "a thread");
+      this.#expectEnd(form);
+      return;
+    }
+
+    const id = this.#number(LARGEST_ID, form, "an id");
+    const size = kind === FREE ? 0 : this.#number(LARGEST_SIZE, form, "a size in bytes");
+    const alignment =
+      kind === MEMALIGN ? this.#number(LARGEST_ALIGNMENT, form, "an alignment in bytes") : 0;
+    this.#expectEnd(form);
+    if (this.#ops === header.ops) {
+      const all = plural(header.ops, "op");
+      this.#fail(this.#quoted(), `the end of the trace after ${all}, the number on line 3`);
+    }
+    if (kind === MEMALIGN && (alignment === 0 || (alignment & (alignment - 1)) !== 0)) {
+      this.#fail(this.#quoted(), "an alignment that is a power of two");
+    }
+    this.#follow(kind, id, header);
+
+    this.#chunk.add(kind, id, size, alignment, this.#thread, this.#line);
+    this.#ops += 1;
+    if (this.#chunk.full) {
+      this.#filled.push(this.#chunk);
+      this.#chunk = new ChunkBuilder();
+    }
+  }
+
+  /** Keeps the table of live ids, and holds the op against it. */
+  #follow(kind: number, id: number, header: TraceHeader): void {
+    if (kind === REALLOC || kind === FREE) {
+      if (id >= this.#ids) {
+        this.#fail(this.#quoted(), `a live id (${id} was never allocated)`);
+      }
+      if (this.#live[id] === 0) {
+        this.#fail(this.#quoted(), `a live id (${id} was freed before)`);
+      }
+      if (kind === FREE) this.#live[id] = 0;
+      return;
+    }
+    if (id !== this.#ids) {
+      const rule =
+        "ids are numbered from 0 in the order they are allocated, and none is used again";
+      this.#fail(this.#quoted(), `id ${this.#ids} (${rule})`);
+    }
+    if (id >= header.ids) {
+      this.#fail(this.#quoted(), `no more than ${plural(header.ids, "id")}, the number on line 2`);
+    }
+    if (id === this.#live.length) {
+      const longer = new Uint8Array(2 * id);
+      longer.set(this.#live);
+      this.#live = longer;
+    }
+    this.#live[id] = 1;
+    this.#ids += 1;
+  }
+
+  /** The next field of the line: blanks, then a number up to `largest`. */
+  #number(largest: number, form: string, what: string): number {
+    const start = this.#at;
+    while (this.#at < this.#lineEnd && isBlank(this.#bytes[this.#at]!)) this.#at += 1;
+    if (this.#at === start || this.#at === this.#lineEnd) this.#fail(this.#quoted(), form);
+    return this.#digits(largest, form, what);
+  }
+
+  #digits(largest: number, form: string, what: string): number {
+    const start = this.#at;
+    let value = 0;
+    for (; this.#at < this.#lineEnd; this.#at += 1) {
+      const byte = this.#bytes[this.#at]!;
+      if (byte < DIGIT_0 || byte > DIGIT_9) break;
+      value = value * 10 + (byte - DIGIT_0);
+    }
+    if (this.#at === start) this.#fail(this.#quoted(), form);
+    if (value > largest) this.#fail(this.#quoted(), `${what} from 0 to ${largest}`);
+    return value;
+  }
+
+  #expectEnd(form: string): void {
+    if (this.#at !== this.#lineEnd) this.#fail(this.#quoted(), form);
+  }
+
+  /** The line as it can be shown in a message: its beginning, with what can't be printed escaped. */
+  #quoted(): string {
+    const line = this.#bytes.subarray(this.#lineStart, this.#lineEnd);
+    const text = new TextDecoder("latin1").decode(line.subarray(0, 40));
+    const shown = JSON.stringify(text).replaceAll(
+      /[\u007f-\uffff]/g,
+      (c) => `\\x${c.charCodeAt(0).toString(16)}`,
+    );
+    return line.length > 40 ? `${shown}…` : shown;
+  }
+
+  #fail(found: string, expected: string): never {
+    throw new TraceError(this.#file, this.#line, found, expected);
+  }
+}
+
+function isBlank(byte: number): boolean {
+  return byte === SPACE || byte === TAB;
+}
+
+function concatenate(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const both = new Uint8Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,131 @@
+/**
+ * Where traces come from: files, gzip'd or not, and standard input.
+ *
+ * A trace is read while it is used. What is held is a block of the file, a block of its text and the parser's chunk.
+ */
+
+import { createReadStream } from "node:fs";
+import { Readable, pipeline } from "node:stream";
+import { createGunzip } from "node:zlib";
+
+import { TraceError } from "./error.ts";
+import type { OpChunk, TraceHeader } from "./ops.ts";
+import { TraceParser } from "./parse.ts";
+
+/** Bytes of a trace, gzip'd or not, and the name that errors carry. `bytes` starts them from the beginning. */
+export interface TraceSource {
+  readonly file: string;
+  readonly bytes: () => AsyncIterable<Uint8Array>;
+}
+
+/** A trace whose header has been read. Its ops can be read once. */
+export interface Trace {
+  readonly file: string;
+  readonly header: TraceHeader;
+  /** Throws `TraceError` at the first line that is wrong. */
+  readonly chunks: AsyncIterable<OpChunk>;
+}
+
+/** The file at `path`; `-` is standard input, which can be read once only (see `keepSource`). */
+export function traceSource(path: string): TraceSource {
+  return { file: path, bytes: () => (path === "-" ? process.stdin : createReadStream(path)) };
+}
+
+/** The same source, to be read any number of times: its bytes are kept, as they came, at the first. */
+export function keepSource(source: TraceSource): TraceSource {
+  let kept: Uint8Array[] | undefined;
+  return {
+    file: source.file,
+    bytes: async function* () {
+      if (kept === undefined) {
+        const blocks = [];
+        for await (const block of source.bytes()) blocks.push(block);
+        kept = blocks;
+      }
+      yield* kept;
+    },
+  };
+}
+
+/** Reads the header. Throws `TraceError` where there is none, and where the file can't be opened. */
+export async function openTrace(source: TraceSource): Promise<Trace> {
+  const parser = new TraceParser(source.file);
+  const parsed = parse(source, parser);
+  const first = await parsed.next();
+  const header = parser.header!;
+  async function* chunks(): AsyncGenerator<OpChunk> {
+    try {
+      if (first.done !== true) yield* first.value;
+      for await (const filled of parsed) yield* filled;
+    } finally {
+      await parsed.return();
+    }
+  }
+  return { file: source.file, header, chunks: chunks() };
+}
+
+/** The chunks that each block of bytes filled; none is yielded before the header has been read. */
+async function* parse(source: TraceSource, parser: TraceParser): AsyncGenerator<OpChunk[], void> {
+  try {
+    for await (const block of inflated(source.bytes())) {
+      const filled = parser.push(block);
+      if (parser.header !== undefined) yield filled;
+    }
+  } catch (error) {
+    throw asTraceError(error, source.file, parser);
+  }
+  yield parser.end();
+}
+
+/** The bytes themselves, unless they begin like gzip: then what was compressed. */
+async function* inflated(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const blocks = bytes[Symbol.asyncIterator]();
+  let head: Uint8Array = new Uint8Array(0);
+  while (head.length < 2) {
+    const next = await blocks.next();
+    if (next.done === true) break;
+    head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
+  }
+  async function* all(): AsyncGenerator<Uint8Array> {
+    try {
+      yield head;
+      for (let next = await blocks.next(); next.done !== true; next = await blocks.next()) {
+        yield next.value;
+      }
+    } finally {
+      await blocks.return?.();
+    }
+  }
+  if (head[0] !== 0x1f || head[1] !== 0x8b) {
+    yield* all();
+    return;
+  }
+  // An error in either ends both, and reaches the reader of `gunzip`.
+  const gunzip = createGunzip();
+  pipeline(Readable.from(all()), gunzip, () => {});
+  yield* gunzip;
+}
+
+function asTraceError(error: unknown, file: string, parser: TraceParser): unknown {
+  const expected = "a trace (.rep or .rep.gz; - is standard input)";
+  switch (error instanceof Error && "code" in error ? error.code : undefined) {
+    case "ENOENT":
+      return new TraceError(file, 0, "no file of this name", expected);
+    case "EISDIR":
+      return new TraceError(file, 0, "a folder", expected);
+    case "EACCES":
+    case "EPERM":
+      return new TraceError(file, 0, "a file that may not be read", expected);
+    case "Z_BUF_ERROR":
+      return new TraceError(file, parser.line, "the end of the gzip data", "the rest of it");
+    case "Z_DATA_ERROR":
+      return new TraceError(
+        file,
+        parser.line,
+        `broken gzip data (${(error as Error).message})`,
+        "the rest of the trace",
+      );
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Prints the figures of the table in README.md, a row a trace:
+ *
+ *     npx tsx traces/table.ts traces/*.rep.gz
+ */
+
+import { CALLOC, FREE, MALLOC, MEMALIGN, REALLOC } from "../src/trace/ops.ts";
+import { openTrace, traceSource } from "../src/trace/read.ts";
+
+for (const path of process.argv.slice(2)) {
+  const kinds = new Map<number, number>();
+  const threads = new Set<number>();
+  const live = new Map<number, number>();
+  const sizes: number[] = [];
+  let liveBytes = 0;
+  let peakBytes = 0;
+  let peakBlocks = 0;
+  const { chunks, header } = await openTrace(traceSource(path));
+  for await (const ops of chunks) {
+    for (let i = 0; i < ops.count; i += 1) {
+      const [kind, id, size] = [ops.kinds[i]!, ops.ids[i]!, ops.sizes[i]!];
+      kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+      threads.add(ops.threads[i]!);
+      liveBytes += size - (live.get(id) ?? 0);
+      if (kind === FREE) live.delete(id);
+      else live.set(id, size);
+      if (kind !== FREE && kind !== REALLOC) sizes.push(size);
+      peakBytes = Math.max(peakBytes, liveBytes);
+      peakBlocks = Math.max(peakBlocks, live.size);
+    }
+  }
+  sizes.sort((a, b) => a - b);
+  const columns = [
+    header.ops,
+    ...[MALLOC, CALLOC, MEMALIGN, REALLOC, FREE].map((kind) => kinds.get(kind) ?? 0),
+    peakBytes,
+    peakBlocks,
+    sizes[sizes.length >> 1] ?? 0,
+    threads.size,
+  ];
+  const figures = columns.map((figure) => figure.toLocaleString("en-US"));
+  console.log(`| ${path} | ${figures.join(" | ")} |`);
+}
