@@ -9,16 +9,20 @@ const COMMON = ["engine/c-abi.ts", "--lib", "engine/memory/wasm", "--runtime", "
 const PLAIN = ["--noAssert", "--debug", "--enable", "bulk-memory", "--disable", "mutable-globals"];
 const SHARED = ["--enable", "threads", "--sharedMemory", "--initialMemory", "0", "--maximumMemory", "65536"];
 
-/** Functions that are never copied into their callers. */
-const OUT_OF_LINE = [
-  ...["takeAlignedSlot", "takeFromNext", "turned", "slotError", "createSlab", "releaseSlab", "giveSlab", "unlink", "append"].map((f) => `engine/slabs/${f}`),
-  ...["extendTable", "newDescriptor", "freeDescriptor", "mapCells", "forgetSlabs", "slotSize"].map((f) => `engine/slabs/${f}`),
-  ...["allocateBlock", "allocateAligned", "deallocateBlock", "createAtEnd", "create", "strayError", "pointerError"].map((f) => `engine/heap/${f}`),
-  ...["take", "takeTop", "cutTop", "carve", "give", "expand", "expandBy", "walkToFit", "shrink"].map((f) => `engine/blocks/${f}`),
-  ...["isBlock", "blockAround", "lowerRover", "removeStart"].map((f) => `engine/blocks/${f}`),
-  ...["insert", "remove", "bestOf", "find", "nextBin", "binOf"].map((f) => `engine/bins/${f}`),
-  "engine/layout/slotsIn",
-];
+/** What a request runs through most of the time: copied into its callers, since a call costs V8 more than the work. */
+const HOT = [
+  ...["heap/deallocate", "heap/deallocateBlock", "heap/blockError", "heap/allocateBlock", "heap/mostHeld"],
+  ...["slabs/takeSlot", "slabs/giveSlot"],
+  ...["blocks/takeHeld", "blocks/hold", "blocks/carve", "blocks/addStart", "blocks/removeStart", "blocks/placeFor", "blocks/mark"],
+  ...["bins/find", "bins/bestOf", "bins/nextBin", "bins/binOf", "bins/remove", "bins/insert"],
+].map((name) => `engine/${name}`);
+
+/** What is seldom run stays out of line, also where it has one caller. */
+const COLD = [
+  ...["heap/createAtEnd", "heap/strayError", "heap/allocateAligned", "heap/isPreviousSound"],
+  ...["slabs/refill", "slabs/giveSlotSlowly", "slabs/createSlab", "slabs/releaseSlab", "slabs/takeAlignedSlot"],
+  ...["blocks/takeTop", "blocks/cutTop", "blocks/expand", "blocks/walkToFit", "blocks/settle", "blocks/give", "blocks/take", "blocks/isBlock", "blocks/lowerRover"],
+].map((name) => `engine/${name}`);
 
 async function compile(args: string[]): Promise<Uint8Array> {
   let binary: Uint8Array | undefined;
@@ -32,29 +36,42 @@ async function compile(args: string[]): Promise<Uint8Array> {
 }
 
 function optimise(binary: Uint8Array, shared: boolean): { binary: Uint8Array; text: string } {
-  const module = binaryen.readBinary(binary);
+  let module = binaryen.readBinary(binary);
   const { MutableGlobals, BulkMemory, BulkMemoryOpt, Atomics } = binaryen.Features;
   module.setFeatures(MutableGlobals | BulkMemory | BulkMemoryOpt | (shared ? Atomics : 0));
   binaryen.setOptimizeLevel(3);
-  binaryen.setShrinkLevel(Number(process.env.SHRINK ?? 1));
+  binaryen.setShrinkLevel(1);
   // No address that the engine computes wraps around into the first KiB: constants can go into the instructions.
   binaryen.setLowMemoryUnused(true);
-  binaryen.setAlwaysInlineMaxSize(Number(process.env.ALWAYS ?? 90));
-  binaryen.setFlexibleInlineMaxSize(Number(process.env.FLEX ?? 20));
-  binaryen.setOneCallerInlineMaxSize(Number(process.env.ONE ?? 1000));
-  for (const name of OUT_OF_LINE) {
-    binaryen.setPassArgument("no-inline", name);
-    module.runPasses(["no-inline"]);
-  }
+  binaryen.setDebugInfo(true);
+  module = inline(module, (name) => !HOT.includes(name), 1000);
+  module = inline(module, (name) => COLD.includes(name), 20);
+  module.runPasses(["optimize-added-constants-propagate"]);
   module.optimize();
-  module.optimize();
-  module.runPasses(["optimize-added-constants-propagate", "vacuum"]);
-  module.optimize();
-  binaryen.setDebugInfo(false);
+  binaryen.setDebugInfo(process.env.NAMES === "1");
   const text = module.emitText();
   const optimised = module.emitBinary();
   module.dispose();
   return { binary: optimised, text };
+}
+
+/** Copies functions of at most `size` nodes, but not those that `isKept` names, into their callers. */
+function inline(module: binaryen.Module, isKept: (name: string) => boolean, size: number): binaryen.Module {
+  binaryen.setAlwaysInlineMaxSize(size);
+  binaryen.setFlexibleInlineMaxSize(size);
+  binaryen.setOneCallerInlineMaxSize(1000);
+  for (let index = 0; index < module.getNumFunctions(); index++) {
+    const { name } = binaryen.getFunctionInfo(module.getFunctionByIndex(index));
+    if (!isKept(name)) continue;
+    binaryen.setPassArgument("no-inline", name);
+    module.runPasses(["no-inline"]);
+  }
+  module.optimize();
+  // Read again, the module has forgotten which functions are to be kept.
+  const again = binaryen.readBinary(module.emitBinary());
+  again.setFeatures(module.getFeatures());
+  module.dispose();
+  return again;
 }
 
 export async function buildWasm(): Promise<void> {

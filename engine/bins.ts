@@ -17,6 +17,8 @@ import { BINS, BIN_COUNT, BITMAP, CONTROL, heap, roundUp, sizeOf, SUMMARY } from
 const EXACT: i32 = 32;
 /** Blocks of one bin that a search looks at: what bounds it. */
 const CANDIDATES: i32 = 4;
+/** Bins that a search looks at before it goes to one where all fit. */
+const MOST_BINS: i32 = 3;
 
 /** The bin for blocks of `size` bytes. */
 export function binOf(size: i32): i32 {
@@ -96,21 +98,18 @@ function bestOf(bin: i32, size: i32, alignment: i32): i32 {
 /**
  * A free block in which `size` bytes begin at a multiple of `alignment`, as small as a bounded search finds, or 0.
  *
- * Cost: bounded; CANDIDATES blocks of two bins, or four for larger alignments.
+ * Cost: bounded; CANDIDATES blocks of two bins, of four where alignment is larger than a granule.
  */
 export function find(size: i32, alignment: i32): i32 {
-  let bin: i32 = nextBin(binOf(size));
-  for (let tries: i32 = alignment > 16 ? 3 : 1; bin != 0 && tries != 0; tries--) {
+  let bin: i32 = binOf(size);
+  for (let bins: i32 = 1; (bin = nextBin(bin)) != 0; bins++) {
     const p: i32 = bestOf(bin, size, alignment);
     if (p != 0) return p;
-    bin = nextBin(bin + 1);
+    bin += 1;
+    // In the bin after that of the largest loss to alignment every block fits.
+    if (bins == MOST_BINS && bin <= binOf(size + alignment)) bin = binOf(size + alignment) + 1;
   }
-  if (bin == 0) return 0;
-  if (alignment <= 16) return bestOf(bin, size, alignment);
-  // Every block of the bin after that of the largest loss to alignment fits.
-  const enough: i32 = binOf(size + alignment) + 1;
-  if (bin < enough) bin = nextBin(enough);
-  return bin != 0 ? bestOf(bin, size, alignment) : 0;
+  return 0;
 }
 
 /** Head of a bin, for the checks. */

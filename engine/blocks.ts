@@ -17,6 +17,9 @@ import {
   GRANULE,
   header,
   HEADER,
+  HELD,
+  HOLD,
+  HOLDING,
   heap,
   IN_USE,
   LIMIT,
@@ -27,6 +30,7 @@ import {
   OWN,
   OWNED,
   PAGE,
+  PLACES,
   PREVIOUS_IN_USE,
   previousFree,
   roundUp,
@@ -43,6 +47,8 @@ export const NEXT_FIT: i32 = 2;
 
 /** A rest smaller than this stays with the block it is the rest of. */
 export const LEAST_REST: i32 = 32;
+/** Held blocks that one request joins with their neighbours at most. */
+const MOST_SETTLED: i32 = 5;
 
 // The map ---------------------------------------------------------------------------------------------------------------
 
@@ -101,6 +107,23 @@ function firstStart(cell: i32, entry: i32): i32 {
 
 // Taking ----------------------------------------------------------------------------------------------------------------
 
+/** The place where a block of `size` bytes can be held. */
+export function placeFor(size: i32): i32 {
+  return heap + HOLD + ((size >>> 2) & (4 * (PLACES - 1)));
+}
+
+/** A block of exactly `size` bytes that was held, or 0. */
+export function takeHeld(size: i32): i32 {
+  const place: i32 = placeFor(size);
+  const p: i32 = load32(place);
+  if (p == 0) return 0;
+  const h: i32 = header(p);
+  if ((h & -GRANULE) != size) return 0;
+  store32(place, 0);
+  store32(p - HEADER, h ^ HELD);
+  return p;
+}
+
 /**
  * A block of `size` bytes, header included, whose payload begins at a multiple of `alignment`; 0 without memory.
  *
@@ -108,9 +131,17 @@ function firstStart(cell: i32, entry: i32): i32 {
  */
 export function take(size: i32, alignment: i32): i32 {
   const p: i32 = load32(heap + FIT) == BEST_FIT ? find(size, alignment) : walkToFit(size, alignment);
-  if (p == 0) return takeTop(size, alignment, 0);
-  remove(p);
-  return carve(p, size, alignment);
+  if (p != 0) {
+    remove(p);
+    return carve(p, size, alignment);
+  }
+  // Before the heap becomes larger than it ever was, what is held is joined with its neighbours.
+  const top: i32 = load32(heap + TOP);
+  if (load32(heap + HOLDING) != 0 && below(load32(heap + FRESH) - top, size + roundUp(top, alignment) - top)) {
+    settle(MOST_SETTLED);
+    return take(size, alignment);
+  }
+  return takeTop(size, alignment);
 }
 
 /** Splits a free block, out of its bin, into what is before the payload, the block itself, and the rest. */
@@ -141,7 +172,7 @@ function carve(p: i32, size: i32, alignment: i32): i32 {
 }
 
 /** Takes from the trailing block, expanding the heap where it is too small. */
-export function takeTop(size: i32, alignment: i32, flags: i32): i32 {
+function takeTop(size: i32, alignment: i32): i32 {
   let top: i32 = load32(heap + TOP);
   let q: i32 = roundUp(top, alignment);
   if (below(sizeOf(top), q - top + size)) {
@@ -156,7 +187,7 @@ export function takeTop(size: i32, alignment: i32, flags: i32): i32 {
       if (below(sizeOf(top), q - top + size)) return 0;
     }
   }
-  cutTop(top, q, size, flags);
+  cutTop(top, q, size, 0);
   return q;
 }
 
@@ -327,6 +358,33 @@ export function give(p: i32): i32 {
   insert(p, size);
   if (load32(heap + FIT) != BEST_FIT) lowerRover(p, next);
   return p;
+}
+
+/** Keeps a block for the next request of its size, in place of the one that was kept there: that one is to be given back. */
+export function hold(p: i32): i32 {
+  const h: i32 = header(p);
+  const place: i32 = placeFor(h);
+  const before: i32 = load32(place);
+  store32(place, p);
+  store32(p - HEADER, h | HELD);
+  store32(heap + HOLDING, 1);
+  if (before != 0) store32(before - HEADER, header(before) ^ HELD);
+  return before;
+}
+
+/** Joins held blocks with their neighbours: so many, or all that there are. */
+export function settle(most: i32): void {
+  let left: i32 = most;
+  for (let place: i32 = placeFor(0); place != placeFor(-GRANULE) + 4; place += 4) {
+    const p: i32 = load32(place);
+    if (p == 0) continue;
+    if (left == 0) return;
+    left--;
+    store32(place, 0);
+    store32(p - HEADER, header(p) ^ HELD);
+    give(p);
+  }
+  store32(heap + HOLDING, 0);
 }
 
 /** First fit starts at the lowest free block; next fit's rover must not lead into what was joined. */

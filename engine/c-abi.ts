@@ -41,7 +41,10 @@ export { allocate, allocate as malloc };
 
 /** Traps on a pointer that is not a live block's, with the heap as it was and the reason in `heap_error()`. */
 export function free(p: i32): void {
-  if (heap_release(p) != OK) trap();
+  const code: i32 = give(p);
+  if (code == OK) return;
+  fail(code);
+  trap();
 }
 
 export function calloc(count: i32, size: i32): i32 {
@@ -88,9 +91,7 @@ export function malloc_trim(keep: i32): i32 {
   return trim(keep) != 0 ? 1 : 0;
 }
 
-export function deallocate(p: i32): void {
-  free(p);
-}
+export { free as deallocate };
 
 // The heap -----------------------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
-// Looks at the whole heap: walks it, and proves the invariants of layout.ts. Nothing here allocates or writes.
+// Looks at the whole heap: walks it, and proves the invariants of layout.ts.
 
 import { below, enter, load16, load32 } from "#memory";
 import { binOf, firstIn } from "./bins.ts";
-import { isBlock } from "./blocks.ts";
+import { isBlock, placeFor, settle } from "./blocks.ts";
 import {
   BIN_COUNT,
   BINS,
@@ -13,8 +13,10 @@ import {
   CELL_SHIFT,
   CLASS,
   classAt,
+  CLASS_BYTES,
   CLASS_COUNT,
-  CURRENT,
+  classOf,
+  DESCRIPTOR_BYTES,
   descriptorAt,
   entryOf,
   first,
@@ -30,6 +32,8 @@ import {
   HEADER,
   heap,
   HELD,
+  HOLD,
+  HOLDING,
   IN_USE,
   isHeap,
   IS_CURRENT,
@@ -40,8 +44,10 @@ import {
   MAP_CELLS,
   NEXT,
   NEXT_DESCRIPTOR,
+  ORIGIN,
   OWN,
   PEAK,
+  PLACES,
   PREVIOUS,
   PREVIOUS_IN_USE,
   sizeOf,
@@ -51,6 +57,7 @@ import {
   SUMMARY,
   TAIL,
   TOP,
+  WORD,
 } from "./layout.ts";
 
 // The walk ------------------------------------------------------------------------------------------------------------------
@@ -68,18 +75,21 @@ export let walkedSize: i32 = 0;
 export let walkedKind: i32 = 0;
 
 /**
- * The entry after `p` in address order, 0 to begin; 0 at the end. Entries are blocks and, in slabs, slots. `p` is an entry
+ * The entry after `p` in address order, 0 to begin (held blocks are joined with their neighbours first); 0 at the end. Entries are blocks and, in slabs, slots. `p` is an entry
  * of a walk during which nothing was allocated or freed.
  */
 export function walk(p: i32): i32 {
   enter(heap);
   if (heap == 0) return 0;
-  if (p == 0) return arriveAt(first);
+  if (p == 0) {
+    settle(PLACES);
+    return arriveAt(first);
+  }
   const entry: i32 = entryOf(p);
   if (entry < FIRST_ENTRY) return p == load32(heap + TOP) ? 0 : arriveAt((p + sizeOf(p)) | 0);
-  const kind: i32 = load32(descriptorAt(entry) + KIND);
-  const base: i32 = kind & -CELL;
-  const c: i32 = classAt(kind & CLASS);
+  const d: i32 = descriptorAt(entry);
+  const base: i32 = load32(d + KIND) & -CELL;
+  const c: i32 = classOf(d);
   const slot: i32 = load32(c + SLOT);
   const end: i32 = base + slot * slotsIn(sizeOf(base) >>> CELL_SHIFT, c);
   return below(p + slot, end) ? arriveAt((p + slot) | 0) : arriveAt((base + sizeOf(base)) | 0);
@@ -90,7 +100,7 @@ function arriveAt(p: i32): i32 {
   if (entry >= FIRST_ENTRY) {
     const d: i32 = descriptorAt(entry);
     const kind: i32 = load32(d + KIND);
-    walkedSize = load32(classAt(kind & CLASS) + SLOT);
+    walkedSize = load32(classOf(d) + SLOT);
     const slot: i32 = ((p - (kind & -CELL)) / walkedSize) | 0;
     walkedKind = (load32(d + ((slot >>> 5) << 2)) & (1 << slot)) != 0 ? USED_SLOT : FREE_SLOT;
     return p;
@@ -99,7 +109,7 @@ function arriveAt(p: i32): i32 {
   const size: i32 = h & -GRANULE;
   // The trailing block may be empty.
   walkedSize = size == 0 ? 0 : size - HEADER;
-  if ((h & IN_USE) == 0 || (h & GAP) == HELD) walkedKind = FREE_BLOCK;
+  if ((h & IN_USE) == 0) walkedKind = FREE_BLOCK;
   else walkedKind = (h & GAP) == GAP ? GAP_KIND : (h & OWN) != 0 ? TABLE_KIND : USED_BLOCK;
   return p;
 }
@@ -113,6 +123,7 @@ const H: i32 = 0x4800;
 const B: i32 = 0x4200;
 const F: i32 = 0x4600;
 const M: i32 = 0x4d00;
+const Q: i32 = 0x5100;
 const S: i32 = 0x5300;
 
 function found(code: i32, at: i32): i32 {
@@ -143,6 +154,7 @@ function checkBlocks(): i32 {
   const stop: i32 = load32(heap + BREAK);
   let before: i32 = IN_USE;
   let gaps: i32 = 0;
+  let held: i32 = 0;
   let lastCell: i32 = (heap >>> CELL_SHIFT) - 1;
   freeBlocks = 0;
   slabs = 0;
@@ -160,6 +172,10 @@ function checkBlocks(): i32 {
       if (before == 0) return found(B + 4, p);
       freeBlocks++;
     } else if ((h & GAP) == GAP) gaps += size - GRANULE;
+    else if ((h & HELD) != 0) {
+      if (load32(placeFor(size)) != p) return found(Q + 1, p);
+      held++;
+    }
     else if (entryOf(p) >= FIRST_ENTRY) {
       const wrong: i32 = checkSlab(p, h, size);
       if (wrong != 0) return found(wrong, p);
@@ -177,6 +193,12 @@ function checkBlocks(): i32 {
   for (let cell: i32 = (top >>> CELL_SHIFT) + 1; cell <= stop >>> CELL_SHIFT; cell++) {
     if (load16(load32(heap + MAP) + (cell << 1)) != 0) return found(M + 1, cell << CELL_SHIFT);
   }
+  for (let i: i32 = 0; i < PLACES; i++) {
+    if (load32(heap + HOLD + (i << 2)) == 0) continue;
+    held--;
+    if (load32(heap + HOLDING) == 0) return found(Q + 1, heap + HOLDING);
+  }
+  if (held != 0) return found(Q + 1, heap + HOLD);
   if (load32(heap + GAPS) != gaps || below(load32(heap + PEAK), stop - heap - gaps)) return found(H + 2, heap);
   return 0;
 }
@@ -204,20 +226,32 @@ function checkMap(p: i32, size: i32, lastCell: i32): i32 {
 function checkSlab(p: i32, h: i32, size: i32): i32 {
   const d: i32 = descriptorAt(entryOf(p));
   const kind: i32 = load32(d + KIND);
-  if ((h & GAP) != OWN || (kind & -CELL) != p || (kind & CLASS) >= CLASS_COUNT) return S + 1;
-  const c: i32 = classAt(kind & CLASS);
+  if ((h & GAP) != OWN || (kind & -CELL) != p || !isClass(classOf(d))) return S + 1;
+  const c: i32 = classOf(d);
   const slots: i32 = slotsIn(size >>> CELL_SHIFT, c);
   const low: i32 = load32(d);
   const high: i32 = load32(d + 4);
-  const allLow: i32 = slots >= 32 ? -1 : (1 << slots) - 1;
-  const allHigh: i32 = slots > 32 ? (1 << (slots - 32)) - 1 : 0;
+  const allLow: i32 = slots >= 32 ? -1 : ~(-1 << slots);
+  const allHigh: i32 = slots > 32 ? ~(-1 << (slots - 32)) : 0;
   if ((low & ~allLow) != 0 || (high & ~allHigh) != 0) return S + 2;
-  const full: bool = low == allLow && high == allHigh;
-  const current: bool = load32(c + CURRENT) == d;
-  if (current != ((kind & IS_CURRENT) != 0) || (current && load32(c + SLOTS) != slots)) return S + 5;
-  if ((kind & FULL) != 0 && (!full || current)) return S + 3;
-  if ((kind & FULL) == 0 && full && !current) return S + 3;
-  return 0;
+  const current: bool = (load32(c + WORD) & -DESCRIPTOR_BYTES) == d;
+  if (current != ((kind & IS_CURRENT) != 0) || (current && !isCurrentSound(c, p, slots))) return S + 5;
+  const full: bool = low == allLow && high == allHigh && !current;
+  return full == ((kind & CLASS) == FULL) ? 0 : S + 3;
+}
+
+/** Whether `c` is the address of a class. */
+function isClass(c: i32): bool {
+  return ((c - heap) & (CLASS_BYTES - 1)) == 0 && below(c - heap, CLASS_COUNT * CLASS_BYTES);
+}
+
+/** WORD is one of the current slab's, and SLOTS and ORIGIN tell its slots. */
+function isCurrentSound(c: i32, base: i32, slots: i32): bool {
+  const word: i32 = load32(c + WORD);
+  const before: i32 = (word & 4) << 3;
+  const left: i32 = slots - before;
+  if ((word & 11) != 0 || load32(c + SLOTS) != (left > 32 ? 32 : left)) return false;
+  return load32(c + ORIGIN) == ((base + before * load32(c + SLOT)) | 0);
 }
 
 function checkBins(): i32 {
@@ -255,8 +289,7 @@ function checkClasses(): i32 {
     while (entry != 0) {
       if (!isDescriptor(entry) || length > slabs) return found(S + 4, c);
       const d: i32 = descriptorAt(entry);
-      const kind: i32 = load32(d + KIND);
-      if ((kind & CLASS) != i || (kind & (FULL | IS_CURRENT)) != 0) return found(S + 4, d);
+      if (!isListed(d) || classOf(d) != c) return found(S + 4, d);
       if (load16(d + PREVIOUS) != previous) return found(S + 4, d);
       previous = entry;
       entry = load16(d + NEXT);
@@ -265,10 +298,11 @@ function checkClasses(): i32 {
     if (load16(c + TAIL) != previous) return found(S + 4, c);
     let cells: i32 = 0;
     for (let e: i32 = FIRST_ENTRY; e < load32(heap + NEXT_DESCRIPTOR); e++) {
-      const kind: i32 = load32(descriptorAt(e) + KIND);
-      if (kind == 0 || (kind & CLASS) != i) continue;
+      const d: i32 = descriptorAt(e);
+      const kind: i32 = load32(d + KIND);
+      if (kind == 0 || classOf(d) != c) continue;
       cells += sizeOf(kind & -CELL) >>> CELL_SHIFT;
-      if ((kind & (FULL | IS_CURRENT)) == 0) length--;
+      if (isListed(d)) length--;
       seen++;
     }
     if (length != 0) return found(S + 3, c);
@@ -278,18 +312,23 @@ function checkClasses(): i32 {
   return checkDescriptors(seen);
 }
 
+/** Whether the slab of a descriptor belongs into its class's list. */
+function isListed(d: i32): bool {
+  const kind: i32 = load32(d + KIND);
+  return (kind & CLASS) != FULL && (kind & IS_CURRENT) == 0;
+}
+
 function isDescriptor(entry: i32): bool {
   return entry >= FIRST_ENTRY && entry < load32(heap + NEXT_DESCRIPTOR);
 }
 
 /** The slab that a class keeps is an empty one of its list. */
 function isKeptSound(c: i32): bool {
-  const kept: i32 = load32(c + KEPT);
+  const kept: i32 = load16(c + KEPT);
   if (kept == 0) return true;
   if (!isDescriptor(kept)) return false;
   const d: i32 = descriptorAt(kept);
-  const kind: i32 = load32(d + KIND);
-  return classAt(kind & CLASS) == c && (kind & (FULL | IS_CURRENT)) == 0 && (load32(d) | load32(d + 4)) == 0;
+  return classOf(d) == c && isListed(d) && (load32(d) | load32(d + 4)) == 0;
 }
 
 /** Every descriptor up to NEXT_DESCRIPTOR is a slab's or free. */

@@ -2,7 +2,7 @@
 // and says why in `lastError`.
 
 import { below, copy, enter, growTo, load32, memoryEnd, store32, zero } from "#memory";
-import { blockAround, createBlocks, give, growDown, growInPlace, isBlock, mark, shrink, take, trimTop } from "./blocks.ts";
+import { blockAround, createBlocks, give, growDown, growInPlace, hold, isBlock, mark, settle, shrink, take, takeHeld, trimTop } from "./blocks.ts";
 import { HIGHEST, targetBreak } from "./break.ts";
 import {
   BAD_OPTIONS,
@@ -45,6 +45,7 @@ import {
   OWN,
   OWNED,
   PEAK,
+  PLACES,
   PREVIOUS_IN_USE,
   roundUp,
   sizeOf,
@@ -75,7 +76,7 @@ export function create(base: i32, limit: i32, margin: i32, fit: i32, small: i32)
   const end: i32 = memoryEnd();
   const highest: i32 = limit == 0 ? HIGHEST : limit & -GRANULE;
   const least: i32 = at + CONTROL + 2 * CELL;
-  if (below(at, base) || below(small, 0) || small > MAX_SMALL || fit < 0 || fit > 2) return BAD_OPTIONS;
+  if (below(at, base) || small < 0 || small > MAX_SMALL || fit < 0 || fit > 2) return BAD_OPTIONS;
   if (below(least, at) || below(highest, least)) return limit == 0 ? OUT_OF_MEMORY : BAD_OPTIONS;
   let target: i32 = targetBreak(at, least, margin == -1 ? 0 : margin, highest);
   if (below(end, target) && !growTo(target)) {
@@ -141,9 +142,14 @@ export function allocate(size: i32): i32 {
 }
 
 function allocateBlock(size: i32, alignment: i32): i32 {
-  if (heap == 0) return createAtEnd() ? allocateAligned(size, alignment) : 0;
   if (below(MAX_SIZE, size)) return fail(INVALID_SIZE);
-  const p: i32 = take(blockSizeFor(size), alignment);
+  if (heap == 0) return createAtEnd() ? allocateAligned(size, alignment) : 0;
+  const needed: i32 = blockSizeFor(size);
+  if (alignment == GRANULE) {
+    const held: i32 = takeHeld(needed);
+    if (held != 0) return held;
+  }
+  const p: i32 = take(needed, alignment);
   return p != 0 ? p : fail(OUT_OF_MEMORY);
 }
 
@@ -182,8 +188,15 @@ export function deallocate(p: i32): i32 {
 
 function deallocateBlock(p: i32, entry: i32): i32 {
   const code: i32 = blockError(p, entry);
-  if (code == OK) give(p);
-  return code;
+  if (code != OK) return code;
+  const back: i32 = below(sizeOf(p), mostHeld()) ? hold(p) : p;
+  if (back != 0) give(back);
+  return OK;
+}
+
+/** Blocks below this size are held: a small part of the heap, none where there are no slabs. */
+function mostHeld(): i32 {
+  return small == 0 ? 0 : (load32(heap + TOP) - heap) >>> 6;
 }
 
 /** What is wrong with `p` as a pointer to a block in use; OK where it is one. */
@@ -285,13 +298,16 @@ function moveSlot(p: i32, entry: i32, size: i32): i32 {
 /** Gives the free tail back where the memory can shrink, but for `keep` bytes; the bytes given back. */
 export function trim(keep: i32): i32 {
   enter(heap);
-  return heap == 0 ? 0 : trimTop(keep);
+  if (heap == 0) return 0;
+  settle(PLACES);
+  return trimTop(keep);
 }
 
 /** Frees everything. The break stays where it is. Cost: linear in the number of blocks; a slab counts as one. */
 export function reset(): void {
   enter(heap);
   if (heap == 0) return;
+  settle(PLACES);
   forgetSlabs();
   let p: i32 = first;
   while (p != load32(heap + TOP)) {

@@ -22,7 +22,7 @@
 //
 //     I  IN_USE            the block is not free
 //     P  PREVIOUS_IN_USE   the block before it is not free; if it is free, its size stands in its last word, at p-8
-//     H  HELD              freed, but kept whole in a quick list for the next request of its size; I stays set
+//     H  HELD              freed, but kept whole for the next request of its size; I stays set
 //     O  OWN               the heap's own: a slab, the map, the table; with H: a gap, memory between two regions that
 //                          somebody else grew
 //
@@ -39,14 +39,14 @@
 //   F1  a free block is in the bin of its size, linked both ways
 //   F2  a bin's bit is set if and only if the bin is not empty, and a summary bit if and only if its word is not zero
 //   F3  the bins hold all free blocks but the trailing one
-//   Q1  a quick list holds held blocks of its size; all held blocks are in one; HELD_BYTES is their sum
+//   Q1  a place holds a held block of a size that belongs there, and every held block is in its place
 //   M1  a map entry of a cell that is no slab's tells the first block that starts in the cell (0: none)
 //   M2  a map entry of a slab's cell is the slab's descriptor
 //   S1  a slab is a block of whole cells, and its descriptor leads back to it
 //   S2  a slab's slots in use are within its number of slots
 //   S3  a slab marked FULL has no free slot to give; one that is not, and is not current, is in its class's list
 //   S4  a class's list is linked both ways and holds slabs of the class that are neither FULL nor CURRENT
-//   S5  a class's current slab is marked CURRENT, and no other
+//   S5  a class's current slab is marked CURRENT, and no other; what is available are free slots of it
 //   S6  descriptors are in a slab's use or in the list of free ones, and a class's count of cells is its slabs' sum
 
 import { load8, load16, load32, multiply, store32 } from "#memory";
@@ -175,43 +175,56 @@ export const GAPS: i32 = 68;
 export const FRESH: i32 = 72;
 /** Where first fit and next fit begin their walk. */
 export const ROVER: i32 = 76;
-export const HELD_BYTES: i32 = 80;
+/** Not 0 where a block may be held. */
+export const HOLDING: i32 = 80;
 export const SUMMARY: i32 = 84;
 export const BITMAP: i32 = 88; // 7 words
 /** 129 bytes: the class for a size, by (size + 7) / 8. */
 export const CLASS_OF: i32 = 116;
-/** A descriptor without free slots: what CURRENT leads to where there is no slab. */
+/** A word without free slots: what WORD leads to where there is no slab. */
 export const NO_SLAB: i32 = 248;
-export const CLASSES: i32 = 264;
+/**
+ * A word a class, ceil(2 ** 26 / SLOT): a multiplication instead of a division. An offset times this has the slot's number
+ * in its upper 6 bits; the lower 26 are less than the word if and only if nothing is left over. (Right for 64 slots of at
+ * most 1008 bytes: 63 × 1007 < 2 ** 26 / 1008. Lemire, Kaser, Kurz, "Faster remainder by direct computation", 2019.) One
+ * word more, 0, for the slabs that are FULL.
+ */
+export const RECIPROCALS: i32 = 256;
+export const QUOTIENT_SHIFT: i32 = 26;
+export const FRACTION: i32 = 0x3ffffff;
+export const CLASSES: i32 = 400; // RECIPROCALS + 4 * (CLASS_COUNT + 1), in whole granules
 export const CLASS_COUNT: i32 = 33;
-export const BINS: i32 = 1320; // CLASSES + CLASS_BYTES * CLASS_COUNT
+export const BINS: i32 = 1456; // CLASSES + CLASS_BYTES * CLASS_COUNT
 export const BIN_COUNT: i32 = 216;
-export const BITMAP_WORDS: i32 = 7;
+/** Blocks that are held: a word each, by the size in granules modulo PLACES. */
+export const HOLD: i32 = 2320; // BINS + 4 * BIN_COUNT
+export const PLACES: i32 = 16;
+/** The control block's size: HOLD + 4 * PLACES and the header of the first block, in whole granules. */
 /** The control block's size: BINS + 4 * BIN_COUNT and the header of the first block, in whole granules. */
-export const CONTROL: i32 = 2192;
+export const CONTROL: i32 = 2400;
 
 // A size class, 32 bytes. A class is named by the address of the heap and 32 times its number, so that these constants hold
 // all of the way to a field.
 
 export const CLASS_BYTES: i32 = 32;
 export const CLASS_SHIFT: i32 = 5;
-/** Address of the descriptor of the slab that serves the class; NO_SLAB where there is none. */
-export const CURRENT: i32 = 264;
-/** Number of slots of that slab. */
-export const SLOTS: i32 = 268;
+/** Address of the word that slots are taken from, in the current slab's descriptor; NO_SLAB where there is none. */
+export const WORD: i32 = 400;
+/** Slots of that word: at most 32. */
+export const SLOTS: i32 = 404;
+/** Where the first of them begins. */
+export const ORIGIN: i32 = 408;
 /** Size of a slot. */
-export const SLOT: i32 = 272;
-/** ceil(2 ** 20 / (SLOT / 8)): a multiplication instead of a division. */
-export const RECIPROCAL: i32 = 276;
+export const SLOT: i32 = 412;
 /** First and last entry of the list of slabs with free slots. */
-export const HEAD: i32 = 280;
-export const TAIL: i32 = 282;
+export const HEAD: i32 = 416;
+export const TAIL: i32 = 418;
 /** Cells of all slabs of the class. */
-export const CELLS: i32 = 284;
+export const CELLS: i32 = 420;
 /** Entry of an empty slab that is kept, or 0. */
-export const KEPT: i32 = 288;
+export const KEPT: i32 = 424;
 /** Requests that went to blocks before the class got its first slab. */
-export const WARMUP: i32 = 292;
+export const WARMUP: i32 = 426;
 
 // The map and the descriptors -----------------------------------------------------------------------------------------------
 //
@@ -223,11 +236,13 @@ export const WARMUP: i32 = 292;
 //
 // A descriptor is four words; a set bit is a slot in use. BASE is a multiple of 512, so its low bits are free.
 //
-//     0            4            8                              12              14
-//     ┌────────────┬────────────┬──────────┬──┬──┬────────────┬───────────────┬───────────────┐
-//     │ slots 0–31 │ slots 32–63│ base     │C │F │ class      │ next          │ previous      │
-//     └────────────┴────────────┴──────────┴──┴──┴────────────┴───────────────┴───────────────┘
-//                                31      9  7  6  5          0
+//     0            4            8                      12              14
+//     ┌────────────┬────────────┬──────┬───────┬───┬───┬───────────────┬───────────────┐
+//     │ slots 0–31 │ slots 32–63│ base │ class │ 0 │ C │ next          │ previous      │
+//     └────────────┴────────────┴──────┴───────┴───┴───┴───────────────┴───────────────┘
+//                                31   9 8     2  1   0
+//
+//     C  IS_CURRENT. A slab that is full has FULL for its class, and its class in place of its links: it is in no list.
 
 export const FIRST_ENTRY: i32 = 64;
 export const LAST_ENTRY: i32 = 65535;
@@ -236,9 +251,12 @@ export const DESCRIPTOR_SHIFT: i32 = 4;
 export const KIND: i32 = 8;
 export const NEXT: i32 = 12;
 export const PREVIOUS: i32 = 14;
-export const CLASS: i32 = 63;
-export const FULL: i32 = 64;
-export const IS_CURRENT: i32 = 128;
+/** The class in KIND: 4 times its number. */
+export const CLASS: i32 = 0xfc;
+export const CLASS_UNIT: i32 = 2;
+export const IS_CURRENT: i32 = 1;
+/** In place of the class of a slab that is full; the class is then at NEXT. */
+export const FULL: i32 = 132; // 4 * CLASS_COUNT
 /** More slots than two words have bits, less one: 64 slots of a power of two would not leave room for the next header. */
 export const MAX_SLOTS: i32 = 63;
 export const MAX_SLAB_CELLS: i32 = 32;
@@ -266,8 +284,18 @@ export function classFor(bytes: i32): i32 {
 
 /** Number of slots of a slab of `cells` cells: its last word is the next block's header. */
 export function slotsIn(cells: i32, c: i32): i32 {
-  const slots: i32 = multiply((cells << (CELL_SHIFT - 3)) - 1, load32(c + RECIPROCAL)) >>> 20;
-  return slots > MAX_SLOTS ? MAX_SLOTS : slots;
+  return multiply((cells << CELL_SHIFT) - HEADER, reciprocalOf(c)) >>> QUOTIENT_SHIFT;
+}
+
+export function reciprocalOf(c: i32): i32 {
+  return load32(heap + ((c - heap) >>> (CLASS_SHIFT - CLASS_UNIT)) + RECIPROCALS);
+}
+
+/** The class of a descriptor. */
+export function classOf(d: i32): i32 {
+  let kind: i32 = load32(d + KIND) & CLASS;
+  if (kind == FULL) kind = load32(d + NEXT);
+  return heap + (kind << (CLASS_SHIFT - CLASS_UNIT));
 }
 
 /** Whether there is a heap of this layout at `at`. */

@@ -13,7 +13,7 @@
 // back to the blocks, except one a class: a program that frees and allocates around the edge of a slab would pay for it
 // again and again. (Slabs: Bonwick, "The Slab Allocator", 1994; bitmaps in place of lists: jemalloc, arena and bin.)
 
-import { copy, load16, load32, multiply, store16, store32, store8, trailingZeros } from "#memory";
+import { below, copy, load16, load32, multiply, store16, store32, store8, trailingZeros } from "#memory";
 import { give, take } from "./blocks.ts";
 import {
   blockSizeFor,
@@ -24,13 +24,15 @@ import {
   classAt,
   CLASS_COUNT,
   CLASS_OF,
+  classOf,
   CLASS_SHIFT,
-  CURRENT,
+  CLASS_UNIT,
   descriptorAt,
   DESCRIPTOR_BYTES,
   DESCRIPTOR_SHIFT,
   DOUBLE_FREE,
   FIRST_ENTRY,
+  FRACTION,
   FREE_DESCRIPTORS,
   FULL,
   HEAD,
@@ -50,10 +52,13 @@ import {
   NEXT_DESCRIPTOR,
   NO_SLAB,
   OK,
+  ORIGIN,
   OWN,
   PREVIOUS,
   PREVIOUS_IN_USE,
-  RECIPROCAL,
+  QUOTIENT_SHIFT,
+  reciprocalOf,
+  RECIPROCALS,
   roundUp,
   sizeOf,
   SLOT,
@@ -64,6 +69,7 @@ import {
   TAIL,
   tagUsed,
   WARMUP,
+  WORD,
 } from "./layout.ts";
 
 /** Requests of a class that blocks serve before it gets a slab: a class hardly used costs none. */
@@ -77,62 +83,39 @@ export function forgetSlabs(): void {
   store32(heap + NEXT_DESCRIPTOR, FIRST_ENTRY);
   for (let i: i32 = 0; i < CLASS_COUNT; i++) {
     const c: i32 = classAt(i);
-    store32(c + CURRENT, heap + NO_SLAB);
+    store32(c + WORD, heap + NO_SLAB);
     store32(c + SLOTS, 0);
     store32(c + HEAD, 0); // and the tail
     store32(c + CELLS, 0);
-    store32(c + KEPT, 0);
-    store32(c + WARMUP, 0);
+    store32(c + KEPT, 0); // and the warm-up
   }
 }
 
 /** Writes the table of classes: 8, then steps of 16 to 256, of 32 to 512, of 64 to 960, and 1008. */
 export function createClasses(): void {
   store32(heap + NO_SLAB, -1);
-  store32(heap + NO_SLAB + 4, -1);
   forgetSlabs();
   let size: i32 = 8;
   let index: i32 = 1;
   for (let i: i32 = 0; i < CLASS_COUNT; i++) {
     const c: i32 = classAt(i);
     store32(c + SLOT, size);
-    const eighths: i32 = size >>> 3;
-    store32(c + RECIPROCAL, reciprocal(eighths));
-    for (; index <= eighths; index++) store8(heap + CLASS_OF + index, i);
+    store32(heap + (i << CLASS_UNIT) + RECIPROCALS, (((1 << QUOTIENT_SHIFT) + size - 1) / size) | 0);
+    for (; index <= size >>> 3; index++) store8(heap + CLASS_OF + index, i);
     size = size < 16 ? 16 : size < 256 ? size + 16 : size < 512 ? size + 32 : size < 960 ? size + 64 : 1008;
   }
-}
-
-/** ceil(2 ** 20 / n) without a division. */
-function reciprocal(n: i32): i32 {
-  let quotient: i32 = 0;
-  let rest: i32 = (1 << 20) + n - 1;
-  for (let shift: i32 = 20; shift >= 0; shift--) {
-    if (rest >= n << shift) {
-      rest -= n << shift;
-      quotient += 1 << shift;
-    }
-  }
-  return quotient;
 }
 
 // Taking ----------------------------------------------------------------------------------------------------------------
 
 /** A slot of a class, or 0: then a block is to serve (the class is hardly used, or no slab can be had). */
 export function takeSlot(c: i32): i32 {
-  let word: i32 = load32(c + CURRENT);
-  let bits: i32 = load32(word);
-  const kind: i32 = load32(word + KIND);
-  let slot: i32 = 0;
-  if (bits == -1) {
-    word += 4;
-    bits = load32(word);
-    slot = 32;
-  }
-  slot += trailingZeros(~bits);
-  if (slot >= load32(c + SLOTS)) return takeFromNext(c);
-  store32(word, bits | (1 << slot));
-  return (kind & -CELL) + multiply(slot, load32(c + SLOT));
+  const word: i32 = load32(c + WORD);
+  const bits: i32 = load32(word);
+  const slot: i32 = trailingZeros(~bits);
+  if (slot >= load32(c + SLOTS)) return refill(c);
+  store32(word, bits | (bits + 1));
+  return load32(c + ORIGIN) + multiply(slot, load32(c + SLOT));
 }
 
 /** A slot of the first class from number `index` on whose slots begin at multiples of `alignment`, or 0. */
@@ -144,8 +127,12 @@ export function takeAlignedSlot(index: i32, alignment: i32): i32 {
   return 0;
 }
 
-/** A slot of another slab, which is the current one from now on, or 0. */
-function takeFromNext(c: i32): i32 {
+/** Goes to a word with free slots, of the current slab or of another that is then the current one, and takes one; or 0. */
+function refill(c: i32): i32 {
+  const word: i32 = load32(c + WORD);
+  if (word != heap + NO_SLAB) {
+    if (turnTo(c, word ^ 4)) return takeSlot(c);
+  }
   let entry: i32 = load16(c + HEAD);
   if (entry == 0) {
     entry = createSlab(c);
@@ -153,77 +140,92 @@ function takeFromNext(c: i32): i32 {
   } else unlink(c, entry);
   retire(c);
   const d: i32 = descriptorAt(entry);
-  const kind: i32 = load32(d + KIND);
-  const base: i32 = kind & -CELL;
-  store32(d + KIND, kind | IS_CURRENT);
-  store32(c + CURRENT, d);
-  store32(c + SLOTS, slotsIn(sizeOf(base) >>> CELL_SHIFT, c));
+  store32(d + KIND, load32(d + KIND) | IS_CURRENT);
+  if (!turnTo(c, d)) turnTo(c, d + 4);
   return takeSlot(c);
 }
 
-/** The current slab is full. */
+/** Makes a word of the current slab's descriptor the one to take from; false where it has no free slot. */
+function turnTo(c: i32, word: i32): bool {
+  const base: i32 = load32((word & -DESCRIPTOR_BYTES) + KIND) & -CELL;
+  const before: i32 = (word & 4) << 3; // slots of the word before
+  let slots: i32 = slotsIn(sizeOf(base) >>> CELL_SHIFT, c) - before;
+  if (slots > 32) slots = 32;
+  if (trailingZeros(~load32(word)) >= slots) return false;
+  store32(c + WORD, word);
+  store32(c + SLOTS, slots);
+  store32(c + ORIGIN, base + multiply(before, load32(c + SLOT)));
+  return true;
+}
+
+/** The current slab is full: until a slot of it is freed, its class is kept where its links were. */
 function retire(c: i32): void {
-  const d: i32 = load32(c + CURRENT);
-  if (d == heap + NO_SLAB) return;
-  store32(d + KIND, (load32(d + KIND) & ~IS_CURRENT) | FULL);
+  const word: i32 = load32(c + WORD);
+  if (word == heap + NO_SLAB) return;
+  const d: i32 = word & -DESCRIPTOR_BYTES;
+  const kind: i32 = load32(d + KIND);
+  store32(d + NEXT, kind & CLASS);
+  store32(d + KIND, (kind & -CELL) | FULL);
 }
 
 // Giving back -----------------------------------------------------------------------------------------------------------
-
-/** Number of the slot that begins at `p`, in a slab of class `c` at `base`; -1 where none does. */
-function slotAt(p: i32, base: i32, c: i32): i32 {
-  const offset: i32 = p - base;
-  const slot: i32 = multiply(offset >>> 3, load32(c + RECIPROCAL)) >>> 20;
-  return multiply(slot, load32(c + SLOT)) == offset ? slot : -1;
-}
 
 /** Frees the slot at `p`, in the slab of map entry `entry`; OK or the error. */
 export function giveSlot(p: i32, entry: i32): i32 {
   const d: i32 = descriptorAt(entry);
   const kind: i32 = load32(d + KIND);
-  const c: i32 = classAt(kind & CLASS);
-  const slot: i32 = slotAt(p, kind & -CELL, c);
-  if (slot < 0) return INVALID_POINTER;
-  const at: i32 = d + ((slot >>> 5) << 2);
+  const reciprocal: i32 = load32(heap + (kind & CLASS) + RECIPROCALS);
+  const quotient: i32 = multiply(p - (kind & -CELL), reciprocal);
+  const at: i32 = d + ((quotient >>> 31) << 2);
   const bits: i32 = load32(at);
-  const bit: i32 = 1 << slot;
-  if ((bits & bit) == 0) return slotError(p, entry);
-  store32(at, bits & ~bit);
-  if ((kind & FULL) != 0 || bits == bit) turned(c, d, entry);
-  return OK;
+  const left: i32 = bits ^ (1 << (quotient >>> QUOTIENT_SHIFT));
+  // Less than before if the bit was set; the reciprocal of a full slab's class is 0, so that it is never above.
+  if (below(left, bits) && (quotient & FRACTION) < reciprocal && (left != 0 || (kind & IS_CURRENT) != 0)) {
+    store32(at, left);
+    return OK;
+  }
+  return giveSlotSlowly(p, entry);
 }
 
-/** A slot was freed of a slab that was full or may be empty now. */
-function turned(c: i32, d: i32, entry: i32): void {
+/** The same where the slab was full, or a word of its slots becomes empty, or `p` is wrong. */
+function giveSlotSlowly(p: i32, entry: i32): i32 {
+  const code: i32 = slotError(p, entry);
+  if (code != OK) return code;
+  const d: i32 = descriptorAt(entry);
+  const c: i32 = classOf(d);
   const kind: i32 = load32(d + KIND);
-  if ((kind & FULL) != 0) {
-    store32(d + KIND, kind & ~FULL);
+  if (kind == ((kind & -CELL) | FULL)) {
+    store32(d + KIND, (kind & -CELL) | load32(d + NEXT));
     append(c, d, entry);
   }
+  const slot: i32 = multiply(p - (kind & -CELL), reciprocalOf(c)) >>> QUOTIENT_SHIFT;
+  const at: i32 = d + ((slot >>> 5) << 2);
+  store32(at, load32(at) ^ (1 << slot));
   if ((load32(d) | load32(d + 4)) == 0 && (kind & IS_CURRENT) == 0) emptied(c, d, entry);
+  return OK;
 }
 
 /** What is wrong with `p` as a pointer into the slab of `entry`; OK where it is a slot in use. */
 export function slotError(p: i32, entry: i32): i32 {
   const d: i32 = descriptorAt(entry);
-  const kind: i32 = load32(d + KIND);
-  const c: i32 = classAt(kind & CLASS);
-  const base: i32 = kind & -CELL;
-  const slot: i32 = slotAt(p, base, c);
-  if (slot < 0 || slot >= slotsIn(sizeOf(base) >>> CELL_SHIFT, c)) return INVALID_POINTER;
+  const c: i32 = classOf(d);
+  const base: i32 = load32(d + KIND) & -CELL;
+  const quotient: i32 = multiply(p - base, reciprocalOf(c));
+  const slot: i32 = quotient >>> QUOTIENT_SHIFT;
+  if ((quotient & FRACTION) >= reciprocalOf(c) || slot >= slotsIn(sizeOf(base) >>> CELL_SHIFT, c)) return INVALID_POINTER;
   return (load32(d + ((slot >>> 5) << 2)) & (1 << slot)) != 0 ? OK : DOUBLE_FREE;
 }
 
 /** Size of the slots in the slab of `entry`, in bytes. */
 export function slotSize(entry: i32): i32 {
-  return load32(classAt(load32(descriptorAt(entry) + KIND) & CLASS) + SLOT);
+  return load32(classOf(descriptorAt(entry)) + SLOT);
 }
 
 /** Keeps an empty slab, or gives it back where the class keeps one already. */
 function emptied(c: i32, d: i32, entry: i32): void {
-  const kept: i32 = load32(c + KEPT);
+  const kept: i32 = load16(c + KEPT);
   if (kept == 0) {
-    store32(c + KEPT, entry);
+    store16(c + KEPT, entry);
     return;
   }
   unlink(c, entry);
@@ -248,7 +250,7 @@ function unlink(c: i32, entry: i32): void {
   else store16(c + TAIL, previous);
   if (previous != 0) store16(descriptorAt(previous) + NEXT, next);
   else store16(c + HEAD, next);
-  if (load32(c + KEPT) == entry) store32(c + KEPT, 0);
+  if (load16(c + KEPT) == entry) store16(c + KEPT, 0);
 }
 
 // Slabs from blocks, and back --------------------------------------------------------------------------------------------
@@ -258,7 +260,7 @@ function cellsFor(c: i32): i32 {
   const slot: i32 = load32(c + SLOT);
   let most: i32 = load32(c + CELLS) >>> SHARE_SHIFT;
   const enough: i32 = roundUp(MAX_SLOTS * slot + HEADER, CELL) >>> CELL_SHIFT;
-  const least: i32 = roundUp(4 * slot + HEADER, CELL) >>> CELL_SHIFT;
+  const least: i32 = roundUp(32 * slot + HEADER, CELL) >>> CELL_SHIFT;
   if (most < least) most = least;
   if (most > enough) most = enough;
   if (most > MAX_SLAB_CELLS) most = MAX_SLAB_CELLS;
@@ -278,9 +280,9 @@ function cellsFor(c: i32): i32 {
 
 /** Makes an empty slab for a class; its entry, or 0 where blocks are to serve instead. */
 function createSlab(c: i32): i32 {
-  const early: i32 = load32(c + WARMUP);
+  const early: i32 = load16(c + WARMUP);
   if (early < WARMUP_REQUESTS) {
-    store32(c + WARMUP, early + 1);
+    store16(c + WARMUP, early + 1);
     return 0;
   }
   const entry: i32 = newDescriptor();
@@ -296,7 +298,7 @@ function createSlab(c: i32): i32 {
   const d: i32 = descriptorAt(entry);
   store32(d, 0);
   store32(d + 4, 0);
-  store32(d + KIND, base | ((c - classAt(0)) >>> CLASS_SHIFT));
+  store32(d + KIND, base | ((c - heap) >>> (CLASS_SHIFT - CLASS_UNIT)));
   store32(d + NEXT, 0);
   store32(c + CELLS, load32(c + CELLS) + cells);
   return entry;
@@ -364,7 +366,7 @@ function extendTable(): bool {
   if (old == 0) return true;
   copy(p, old, has);
   for (let i: i32 = 0; i < CLASS_COUNT; i++) {
-    const at: i32 = classAt(i) + CURRENT;
+    const at: i32 = classAt(i) + WORD;
     if (load32(at) != heap + NO_SLAB) store32(at, load32(at) - old + p);
   }
   give(old);

@@ -10,6 +10,10 @@ let memory: AnyMemory;
 let words: Int32Array;
 let halves: Uint16Array;
 let bytes: Uint8Array;
+/** Bytes that the views cover. */
+let reach: number;
+/** The break when the views were made; NaN where they did not reach there. */
+let seenBreak: number;
 
 /** Puts the engine onto a memory. */
 export function mount(onto: AnyMemory): void {
@@ -28,6 +32,8 @@ export function refresh(): void {
   words = new Int32Array(now, 0, length);
   halves = new Uint16Array(now, 0, length * 2);
   bytes = new Uint8Array(now, 0, length * 4);
+  reach = now.byteLength;
+  seenBreak = NaN;
 }
 
 export function load32(address: i32): i32 {
@@ -86,9 +92,9 @@ export function trailingZeros(word: i32): i32 {
  * at once: memory that others grew (and that did not detach the views, since it is shared) gets views here.
  */
 export function memoryEnd(): i32 {
-  const end = Math.min(buffer().byteLength, 0xfffffff0) & -16;
-  if (bytes.length < end >>> 0) refresh();
-  return end;
+  const now = buffer().byteLength;
+  if (reach != now) refresh();
+  return Math.min(now, 0xfffffff0) & -16;
 }
 
 /** Makes the memory reach at least to `end`; false, and nothing changed, where it can't. */
@@ -119,12 +125,17 @@ export function shrinkTo(end: i32): bool {
 }
 
 /**
- * Called first by every public function, with the heap's control block (or 0): others may have grown the memory, which
- * detaches the views of an unshared WebAssembly.Memory (their length is then 0, and writes through them vanish), and
- * another engine on the same heap may have moved the break beyond them.
+ * Called first by every public function, with the heap's control block (or 0): another engine on the same heap may have
+ * moved the break beyond the views, and who grows an unshared WebAssembly.Memory detaches them: reads are then undefined,
+ * and writes vanish. (Their length should then be 0. Optimised code of Node 20 says otherwise.)
  */
 export function enter(heap: i32): void {
-  if (words.length == 0 || words[(heap + 8) >>> 2]! >>> 2 > words.length) refresh();
+  if (words[(heap + 8) >>> 2] != seenBreak) renew(heap);
+}
+
+function renew(heap: i32): void {
+  refresh();
+  seenBreak = words[(heap + 8) >>> 2] ?? NaN;
 }
 
 export function trap(): void {

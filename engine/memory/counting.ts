@@ -1,0 +1,140 @@
+// The seam, for tests: what typed.ts does, counted, and made to fail where a test asks for it. An access that is misaligned
+// or beyond the memory throws here, as one beyond it traps in wasm; typed arrays would let it pass.
+//
+// What is asked of the memory itself (its end, making views again) is not counted: in wasm it is an instruction or nothing.
+
+import type { AnyMemory } from "./any-memory.ts";
+import * as typed from "./typed.ts";
+
+export { below, enter, leadingZeros, memoryEnd, multiply, refresh, shrinkTo, trailingZeros, trap } from "./typed.ts";
+
+/** What the engine did since the last `reset`. */
+export const counts = {
+  /** Reads of a word, half word or byte. */
+  loads: 0,
+  /** Writes of one. */
+  stores: 0,
+  /** Calls of `zero`, and the bytes they wrote. */
+  fills: 0,
+  filledBytes: 0,
+  /** Calls of `copy`, and the bytes they moved. */
+  copies: 0,
+  copiedBytes: 0,
+  /** Attempts to make the memory larger, those that failed too. */
+  growths: 0,
+};
+
+/** The first and the last attempt to grow that fails, counted like `counts.growths`. */
+let failFrom = Infinity;
+let failTo = Infinity;
+/** Writes left until the engine stops. */
+let writesLeft = Infinity;
+
+/** Thrown in the middle of the engine where a test stops it. */
+export class Stopped extends Error {
+  override name = "Stopped";
+}
+
+/** Puts the engine onto a memory; nothing counted, nothing failing. */
+export function mount(onto: AnyMemory): void {
+  typed.mount(onto);
+  reset();
+}
+
+/** Counts from 0 again, and lets everything succeed. */
+export function reset(): void {
+  for (const each of Object.keys(counts) as (keyof typeof counts)[]) counts[each] = 0;
+  failGrowths(Infinity);
+  stopAfter(Infinity);
+}
+
+/** Makes the attempts to grow numbered `from` to `to` (1: the next) fail. */
+export function failGrowths(from: number, to = from): void {
+  failFrom = counts.growths + from;
+  failTo = counts.growths + to;
+}
+
+/** Stops the engine, once, right after so many writes from now on: stores, fills and copies. */
+export function stopAfter(writes: number): void {
+  writesLeft = writes;
+}
+
+function reach(address: i32, alignment: i32): void {
+  if ((address & (alignment - 1)) !== 0) throw new Error(`a misaligned access at ${address >>> 0}`);
+  if (typed.load8(address) === undefined) throw new Error(`an access beyond the memory at ${address >>> 0}`);
+}
+
+function reachAll(address: i32, length: i32): void {
+  if (length === 0) return;
+  reach(address, 1);
+  reach(address + length - 1, 1);
+}
+
+function wrote(): void {
+  if (--writesLeft !== 0) return;
+  stopAfter(Infinity);
+  throw new Stopped("stopped after a write, as the test asked");
+}
+
+export function load32(address: i32): i32 {
+  reach(address, 4);
+  counts.loads++;
+  return typed.load32(address);
+}
+
+export function store32(address: i32, value: i32): void {
+  reach(address, 4);
+  counts.stores++;
+  typed.store32(address, value);
+  wrote();
+}
+
+export function load16(address: i32): i32 {
+  reach(address, 2);
+  counts.loads++;
+  return typed.load16(address);
+}
+
+export function store16(address: i32, value: i32): void {
+  reach(address, 2);
+  counts.stores++;
+  typed.store16(address, value);
+  wrote();
+}
+
+export function load8(address: i32): i32 {
+  reach(address, 1);
+  counts.loads++;
+  return typed.load8(address);
+}
+
+export function store8(address: i32, value: i32): void {
+  reach(address, 1);
+  counts.stores++;
+  typed.store8(address, value);
+  wrote();
+}
+
+export function zero(address: i32, length: i32): void {
+  reachAll(address, length);
+  counts.fills++;
+  counts.filledBytes += length >>> 0;
+  typed.zero(address, length);
+  wrote();
+}
+
+export function copy(to: i32, from: i32, length: i32): void {
+  reachAll(to, length);
+  reachAll(from, length);
+  counts.copies++;
+  counts.copiedBytes += length >>> 0;
+  typed.copy(to, from, length);
+  wrote();
+}
+
+export function growTo(end: i32): bool {
+  if (!typed.below(typed.memoryEnd(), end)) return typed.growTo(end);
+  counts.growths++;
+  const fails = counts.growths >= failFrom && counts.growths <= failTo;
+  return !fails && typed.growTo(end);
+}
