@@ -112,6 +112,14 @@ export function find(size: i32, alignment: i32): i32 {
   return 0;
 }
 
+/** A free block of the last bin that is not empty, or 0. */
+export function findLarge(): i32 {
+  const words: i32 = load32(heap + SUMMARY);
+  if (words == 0) return 0;
+  const word: i32 = 31 - leadingZeros(words);
+  return load32(headAt((word << 5) + 31 - leadingZeros(load32(heap + BITMAP + (word << 2)))));
+}
+
 /** Head of a bin, for the checks. */
 export function firstIn(bin: i32): i32 {
   return load32(headAt(bin));

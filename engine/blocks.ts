@@ -130,11 +130,8 @@ export function takeHeld(size: i32): i32 {
  * Cost: bounded for best fit (see bins.ts); linear in the number of blocks for first and next fit.
  */
 export function take(size: i32, alignment: i32): i32 {
-  const p: i32 = load32(heap + FIT) == BEST_FIT ? find(size, alignment) : walkToFit(size, alignment);
-  if (p != 0) {
-    remove(p);
-    return carve(p, size, alignment);
-  }
+  const p: i32 = takeFree(size, alignment);
+  if (p != 0) return p;
   // Before the heap becomes larger than it ever was, what is held is joined with its neighbours.
   const top: i32 = load32(heap + TOP);
   if (load32(heap + HOLDING) != 0 && below(load32(heap + FRESH) - top, size + roundUp(top, alignment) - top)) {
@@ -142,6 +139,14 @@ export function take(size: i32, alignment: i32): i32 {
     return take(size, alignment);
   }
   return takeTop(size, alignment);
+}
+
+/** The same from the bins alone, or 0. */
+export function takeFree(size: i32, alignment: i32): i32 {
+  const p: i32 = load32(heap + FIT) == BEST_FIT ? find(size, alignment) : walkToFit(size, alignment);
+  if (p == 0) return 0;
+  remove(p);
+  return carve(p, size, alignment);
 }
 
 /** Splits a free block, out of its bin, into what is before the payload, the block itself, and the rest. */
@@ -176,12 +181,12 @@ function takeTop(size: i32, alignment: i32): i32 {
   let top: i32 = load32(heap + TOP);
   let q: i32 = roundUp(top, alignment);
   if (below(sizeOf(top), q - top + size)) {
-    if (!expand(q - top + size)) return 0;
+    if (!expand(q - top + size, 0)) return 0;
     if (top != load32(heap + TOP)) {
       // Behind a gap or a new map: aligned anew, there may be less room.
       top = load32(heap + TOP);
       q = roundUp(top, alignment);
-      if (below(sizeOf(top), q - top + size) && !expand(q - top + size)) return 0;
+      if (below(sizeOf(top), q - top + size) && !expand(q - top + size, 0)) return 0;
       top = load32(heap + TOP);
       q = roundUp(top, alignment);
       if (below(sizeOf(top), q - top + size)) return 0;
@@ -239,13 +244,16 @@ function walkToFit(size: i32, alignment: i32): i32 {
 
 // Expanding ---------------------------------------------------------------------------------------------------------------
 
-/** Makes the trailing block `size` bytes at least; false, and nothing lost, where the break can't move that far. */
-export function expand(size: i32): bool {
-  return expandBy(size, marginNow(), true) || expandBy(size, 0, false);
+/**
+ * Makes the trailing block `size` bytes at least; false, and nothing lost, where the break can't move that far. Should the
+ * map have to move, its first `keep` bytes are a free block afterwards.
+ */
+export function expand(size: i32, keep: i32): bool {
+  return expandBy(size, keep, marginNow(), true) || expandBy(size, keep, 0, false);
 }
 
 /** `ahead`: should a larger map be needed, one that reaches twice as far. */
-function expandBy(size: i32, margin: i32, ahead: bool): bool {
+function expandBy(size: i32, keep: i32, margin: i32, ahead: bool): bool {
   const top: i32 = load32(heap + TOP);
   const from: i32 = load32(heap + BREAK);
   if (!below(sizeOf(top), size)) return true;
@@ -254,14 +262,14 @@ function expandBy(size: i32, margin: i32, ahead: bool): bool {
   const start: i32 = startFor(more + mapBytes);
   if (start != from) {
     const left: i32 = load32(heap + OWNED) - from - mapBytesFor(load32(heap + OWNED), 0, false);
-    if (left >= PAGE && expandBy(sizeOf(top) + left, 0, false)) return expandBy(size, margin, ahead);
+    if (left >= PAGE && expandBy(sizeOf(top) + left, 0, 0, false)) return expandBy(size, keep, margin, ahead);
     more = size + GRANULE; // the padding before the first header of the new region
     mapBytes = mapBytesFor(start, more + margin, ahead);
   }
   if (!moveBreak(start, more + mapBytes, margin)) return false;
   if (start == from) tagUsed(top, load32(heap + BREAK) - top, PREVIOUS_IN_USE);
   else leaveGap(top, from, start + GRANULE);
-  if (mapBytes != 0) extendMap(mapBytes);
+  if (mapBytes != 0) extendMap(mapBytes, start == from ? keep : 0);
   else addStart(load32(heap + TOP));
   return true;
 }
@@ -293,10 +301,11 @@ function mapBytesFor(start: i32, bytes: i32, ahead: bool): i32 {
   return roundUp(((cell - firstCell + 1) << 1) + HEADER, GRANULE);
 }
 
-/** Puts a new map at the start of the trailing block, which has the room. */
-function extendMap(bytes: i32): void {
+/** Puts a new map `keep` bytes from the start of the trailing block, which has the room. */
+function extendMap(bytes: i32, keep: i32): void {
   const old: i32 = load32(heap + MAP_BLOCK);
-  const p: i32 = load32(heap + TOP);
+  const top: i32 = load32(heap + TOP);
+  const p: i32 = (top + keep) | 0;
   const firstCell: i32 = heap >>> CELL_SHIFT;
   const payload: i32 = bytes - HEADER;
   let kept: i32 = 0;
@@ -308,9 +317,47 @@ function extendMap(bytes: i32): void {
   store32(heap + MAP_BLOCK, p);
   store32(heap + MAP, p - (firstCell << 1));
   store32(heap + MAP_CELLS, firstCell + (payload >>> 1));
-  addStart(p);
-  cutTop(p, p, bytes, OWN);
+  addStart(top);
+  cutTop(top, p, bytes, OWN);
   if (old != 0) give(old);
+}
+
+/** Whether `next` is a free block of at least `more` bytes. */
+function isFreeFor(next: i32, more: i32): bool {
+  const h: i32 = header(next);
+  return (h & IN_USE) == 0 && !below(h & -GRANULE, more);
+}
+
+/** Makes room for `more` bytes at `next` if only the trailing block and the map, which gives way, are there. */
+function expandAt(next: i32, more: i32): void {
+  const top: i32 = load32(heap + TOP);
+  const map: i32 = load32(heap + MAP_BLOCK);
+  const free: i32 = next != top && (header(next) & IN_USE) == 0 ? sizeOf(next) : 0;
+  const last: i32 = next + free;
+  if (last == map && map + sizeOf(map) == top) {
+    if (!below(sizeOf(top), more - free) || expand(more - free, 0)) raiseMap(map, top);
+  } else if (last == top) expand(more, more);
+}
+
+/** Puts the map, if it is before the trailing block, to its end; what it leaves is free. */
+function raiseMap(map: i32, top: i32): void {
+  if (load32(heap + MAP_BLOCK) != map || load32(heap + TOP) != top) return;
+  const size: i32 = sizeOf(map);
+  const bytes: i32 = sizeOf(top);
+  const to: i32 = (map + bytes) | 0;
+  const newTop: i32 = (top + bytes) | 0;
+  copy(to, map, size - HEADER);
+  store32(heap + MAP_BLOCK, to);
+  store32(heap + MAP, load32(heap + MAP) + bytes);
+  removeStart(top, top + CELL);
+  addStart(to);
+  addStart(newTop);
+  tagUsed(to, size, IN_USE | PREVIOUS_IN_USE | OWN);
+  tagUsed(newTop, 0, PREVIOUS_IN_USE);
+  store32(heap + TOP, newTop);
+  if (below(load32(heap + FRESH), newTop)) store32(heap + FRESH, newTop);
+  tagUsed(map, bytes, IN_USE | (header(map) & PREVIOUS_IN_USE));
+  give(map);
 }
 
 /** The heap's first break and first map; false where the memory is too small. */
@@ -321,7 +368,7 @@ export function createBlocks(): bool {
   store32(heap + ROVER, first);
   const bytes: i32 = mapBytesFor(load32(heap + BREAK), 0, false);
   if (below(sizeOf(first), bytes)) return false;
-  extendMap(bytes);
+  extendMap(bytes, 0);
   return true;
 }
 
@@ -411,14 +458,16 @@ export function growInPlace(p: i32, size: i32): bool {
   const h: i32 = header(p);
   const has: i32 = h & -GRANULE;
   const next: i32 = (p + has) | 0;
+  const more: i32 = size - has;
+  if (!isFreeFor(next, more)) {
+    expandAt(next, more);
+    if (!isFreeFor(next, more)) return false;
+  }
   if (next == load32(heap + TOP)) {
-    if (below(sizeOf(next), size - has)) {
-      if (!expand(size - has) || next != load32(heap + TOP)) return false;
-    }
     removeStart(next, next + CELL);
     if (load32(heap + FIT) != BEST_FIT) lowerRover(p, next);
     const newTop: i32 = (p + size) | 0;
-    const rest: i32 = sizeOf(next) - (size - has);
+    const rest: i32 = sizeOf(next) - more;
     tagUsed(newTop, rest, PREVIOUS_IN_USE);
     addStart(newTop);
     store32(heap + TOP, newTop);
@@ -426,10 +475,8 @@ export function growInPlace(p: i32, size: i32): bool {
     tagUsed(p, size, h & FLAGS);
     return true;
   }
-  const n: i32 = header(next);
-  if ((n & IN_USE) != 0 || below(has + (n & -GRANULE), size)) return false;
+  const all: i32 = has + sizeOf(next);
   remove(next);
-  const all: i32 = has + (n & -GRANULE);
   removeStart(next, p + all);
   if (load32(heap + FIT) != BEST_FIT) lowerRover(p, next);
   tagUsed(p, all, h & FLAGS);

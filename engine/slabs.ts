@@ -14,7 +14,8 @@
 // again and again. (Slabs: Bonwick, "The Slab Allocator", 1994; bitmaps in place of lists: jemalloc, arena and bin.)
 
 import { below, copy, load16, load32, multiply, store16, store32, store8, trailingZeros } from "#memory";
-import { give, take } from "./blocks.ts";
+import { findLarge } from "./bins.ts";
+import { give, take, takeFree } from "./blocks.ts";
 import {
   blockSizeFor,
   CELL,
@@ -76,6 +77,8 @@ import {
 const WARMUP_REQUESTS: i32 = 4;
 /** A new slab is about this part of what its class holds: 8 for an eighth. */
 const SHARE_SHIFT: i32 = 3;
+/** Slots that a slab has at least. */
+const LEAST_SLOTS: i32 = 8;
 
 /** No class has a slab any more; their blocks are still there. */
 export function forgetSlabs(): void {
@@ -255,27 +258,53 @@ function unlink(c: i32, entry: i32): void {
 
 // Slabs from blocks, and back --------------------------------------------------------------------------------------------
 
-/** Cells for a new slab: about a share of what the class holds, and of those sizes the one that wastes least. */
-function cellsFor(c: i32): i32 {
-  const slot: i32 = load32(c + SLOT);
-  let most: i32 = load32(c + CELLS) >>> SHARE_SHIFT;
+/** Least cells of a slab for slots of a size. */
+function leastCells(slot: i32): i32 {
+  return roundUp(LEAST_SLOTS * slot + HEADER, CELL) >>> CELL_SHIFT;
+}
+
+/** Cells for a new slab: about a share of what the class holds. */
+function cellsFor(c: i32, slot: i32): i32 {
   const enough: i32 = roundUp(MAX_SLOTS * slot + HEADER, CELL) >>> CELL_SHIFT;
-  const least: i32 = roundUp(32 * slot + HEADER, CELL) >>> CELL_SHIFT;
-  if (most < least) most = least;
+  let most: i32 = load32(c + CELLS) >>> SHARE_SHIFT;
+  if (most < leastCells(slot)) most = leastCells(slot);
   if (most > enough) most = enough;
-  if (most > MAX_SLAB_CELLS) most = MAX_SLAB_CELLS;
-  // Waste in 2 ** -16 of the slab; a smaller slab has to be better, not equal.
+  return most > MAX_SLAB_CELLS ? MAX_SLAB_CELLS : most;
+}
+
+/** Of so many cells and down to half of them, the number that wastes least. */
+function leanest(most: i32, c: i32, slot: i32): i32 {
+  const reciprocal: i32 = reciprocalOf(c);
   let best: i32 = most;
   let leastWaste: i32 = 0x7fffffff;
-  for (let cells: i32 = most; cells > 0 && cells > most >>> 1; cells--) {
+  for (let cells: i32 = most; cells > most >>> 1; cells--) {
     const bytes: i32 = cells << CELL_SHIFT;
-    const waste: i32 = (((bytes - multiply(slotsIn(cells, c), slot)) << 12) / bytes) | 0;
+    const slots: i32 = multiply(bytes - HEADER, reciprocal) >>> QUOTIENT_SHIFT;
+    // In 2 ** -12 of the slab; a smaller slab has to be better, not equal.
+    const waste: i32 = (((bytes - multiply(slots, slot)) << 12) / bytes) | 0;
     if (waste < leastWaste) {
       leastWaste = waste;
       best = cells;
     }
   }
   return best;
+}
+
+/** Memory for a slab: a free block that holds it, or holds one that is smaller; else new memory. */
+function takeCells(c: i32): i32 {
+  const slot: i32 = load32(c + SLOT);
+  const most: i32 = cellsFor(c, slot);
+  const base: i32 = takeFree(leanest(most, c, slot) << CELL_SHIFT, CELL);
+  if (base != 0) return base;
+  const hole: i32 = findLarge();
+  if (hole != 0) {
+    const cells: i32 = ((hole + sizeOf(hole)) >>> CELL_SHIFT) - (roundUp(hole, CELL) >>> CELL_SHIFT);
+    if (cells >= leastCells(slot)) {
+      const smaller: i32 = takeFree(leanest(cells < most ? cells : most, c, slot) << CELL_SHIFT, CELL);
+      if (smaller != 0) return smaller;
+    }
+  }
+  return take(leanest(most, c, slot) << CELL_SHIFT, CELL);
 }
 
 /** Makes an empty slab for a class; its entry, or 0 where blocks are to serve instead. */
@@ -287,12 +316,12 @@ function createSlab(c: i32): i32 {
   }
   const entry: i32 = newDescriptor();
   if (entry == 0) return 0;
-  const cells: i32 = cellsFor(c);
-  const base: i32 = take(cells << CELL_SHIFT, CELL);
+  const base: i32 = takeCells(c);
   if (base == 0) {
     freeDescriptor(entry);
     return 0;
   }
+  const cells: i32 = sizeOf(base) >>> CELL_SHIFT;
   tagUsed(base, sizeOf(base), (header(base) & PREVIOUS_IN_USE) | IN_USE | OWN);
   mapCells(base, cells, entry, entry);
   const d: i32 = descriptorAt(entry);
