@@ -131,12 +131,17 @@ export function takeHeld(size: i32): i32 {
  */
 export function take(size: i32, alignment: i32): i32 {
   const p: i32 = takeFree(size, alignment);
-  if (p != 0) return p;
-  // Before the heap becomes larger than it ever was, what is held is joined with its neighbours.
+  return p != 0 ? p : takeNew(size, alignment);
+}
+
+/** The same from the trailing block, where no other has the room. */
+export function takeNew(size: i32, alignment: i32): i32 {
   const top: i32 = load32(heap + TOP);
+  // Before the heap becomes larger than it ever was, some of what is held is joined with its neighbours.
   if (load32(heap + HOLDING) != 0 && below(load32(heap + FRESH) - top, size + roundUp(top, alignment) - top)) {
     settle(MOST_SETTLED);
-    return take(size, alignment);
+    const p: i32 = takeFree(size, alignment);
+    if (p != 0) return p;
   }
   return takeTop(size, alignment);
 }
@@ -455,14 +460,14 @@ export function shrink(p: i32, size: i32): void {
 
 /** Makes a block in use at least `size` bytes without moving it, from the free block behind it; false if that can't be. */
 export function growInPlace(p: i32, size: i32): bool {
-  const h: i32 = header(p);
-  const has: i32 = h & -GRANULE;
+  const has: i32 = sizeOf(p);
   const next: i32 = (p + has) | 0;
   const more: i32 = size - has;
   if (!isFreeFor(next, more)) {
     expandAt(next, more);
     if (!isFreeFor(next, more)) return false;
   }
+  const h: i32 = header(p); // its flags may have changed: the map may have been the block before
   if (next == load32(heap + TOP)) {
     removeStart(next, next + CELL);
     if (load32(heap + FIT) != BEST_FIT) lowerRover(p, next);

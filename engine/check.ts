@@ -17,6 +17,7 @@ import {
   CLASS_COUNT,
   classOf,
   DESCRIPTOR_BYTES,
+  DESCRIPTOR_SHIFT,
   descriptorAt,
   entryOf,
   first,
@@ -41,9 +42,11 @@ import {
   KIND,
   LIMIT,
   MAP,
+  MAP_BLOCK,
   MAP_CELLS,
   NEXT,
   NEXT_DESCRIPTOR,
+  NO_SLAB,
   ORIGIN,
   OWN,
   PEAK,
@@ -55,6 +58,7 @@ import {
   SLOTS,
   slotsIn,
   SUMMARY,
+  TABLE_BLOCK,
   TAIL,
   TOP,
   WORD,
@@ -181,7 +185,7 @@ function checkBlocks(): i32 {
       if (wrong != 0) return found(wrong, p);
       lastCell += (size >>> CELL_SHIFT) - 1;
       slabs++;
-    }
+    } else if ((h & OWN) != 0 && p != load32(heap + MAP_BLOCK) && p != load32(heap + TABLE_BLOCK)) return found(M + 2, p);
     before = h & IN_USE;
     p = (p + size) | 0;
   }
@@ -283,6 +287,7 @@ function checkClasses(): i32 {
   let seen: i32 = 0;
   for (let i: i32 = 0; i < CLASS_COUNT; i++) {
     const c: i32 = classAt(i);
+    if (!isWordSound(c)) return found(S + 5, c);
     let previous: i32 = 0;
     let entry: i32 = load16(c + HEAD);
     let length: i32 = 0;
@@ -310,6 +315,16 @@ function checkClasses(): i32 {
     if (cells != load32(c + CELLS)) return found(S + 6, c);
   }
   return checkDescriptors(seen);
+}
+
+/** WORD leads to the descriptor of a slab of the class, or to NO_SLAB. */
+function isWordSound(c: i32): bool {
+  const word: i32 = load32(c + WORD);
+  if (word == heap + NO_SLAB) return true;
+  const entry: i32 = (word - descriptorAt(0)) >>> DESCRIPTOR_SHIFT;
+  if (!isDescriptor(entry)) return false;
+  const d: i32 = descriptorAt(entry);
+  return load32(d + KIND) != 0 && classOf(d) == c;
 }
 
 /** Whether the slab of a descriptor belongs into its class's list. */

@@ -15,7 +15,7 @@
 
 import { below, copy, load16, load32, multiply, store16, store32, store8, trailingZeros } from "#memory";
 import { findLarge } from "./bins.ts";
-import { give, take, takeFree } from "./blocks.ts";
+import { give, take, takeFree, takeNew } from "./blocks.ts";
 import {
   blockSizeFor,
   CELL,
@@ -304,7 +304,7 @@ function takeCells(c: i32): i32 {
       if (smaller != 0) return smaller;
     }
   }
-  return take(leanest(most, c, slot) << CELL_SHIFT, CELL);
+  return takeNew(leanest(most, c, slot) << CELL_SHIFT, CELL);
 }
 
 /** Makes an empty slab for a class; its entry, or 0 where blocks are to serve instead. */
