@@ -41,7 +41,11 @@ export async function buildJsEngine(): Promise<void> {
   });
   const seam = await transform(readFileSync(SEAM, "utf8"), { loader: "ts", target: "es2022" });
   const made = makeFactory(engine.outputFiles[0]!.text, seam.code);
-  const { code } = await transform(made, { minifySyntax: true, target: "es2022", banner: `// Made by build/js-engine.ts from ${ENGINE}.` });
+  const { code } = await transform(made, {
+    minifySyntax: true,
+    target: "es2022",
+    banner: `// Made by build/js-engine.ts from ${ENGINE}.`,
+  });
   mkdirSync("build/generated", { recursive: true });
   writeFileSync(OUTPUT, code);
 }
@@ -149,7 +153,9 @@ class Printer {
 
   /** The variables and functions of a module; its constants and imports are where they are used. */
   print(module: Module): string {
-    const variables = [...module.variables].map(([name, initial]) => `let ${this.#nameOf(module, name)} = ${initial};\n`);
+    const variables = [...module.variables].map(
+      ([name, initial]) => `let ${this.#nameOf(module, name)} = ${initial};\n`,
+    );
     const functions = [...module.functions.values()].map((each) => this.#function(module, each));
     return variables.join("") + functions.join("\n");
   }
@@ -159,10 +165,15 @@ class Printer {
     const parameters = parametersOf(declaration);
     const declared = declaredNames(declaration);
     for (const each of declared) {
-      if (module.constants.has(each) || module.variables.has(each)) throw new Error(`${name}: ${each} is hidden by a local`);
+      if (module.constants.has(each) || module.variables.has(each))
+        throw new Error(`${name}: ${each} is hidden by a local`);
     }
     const words = module === this.#engine;
-    const body = this.#text(declaration.body, { module, declared, words, arguments: new Map() }, "any");
+    const body = this.#text(
+      declaration.body,
+      { module, declared, words, arguments: new Map() },
+      "any",
+    );
     const isDoor = [...module.exports.values()].includes(name);
     const wraps = words && isDoor ? parameters.map((each) => `${each} |= 0;`).join(" ") : "";
     return `function ${name}(${parameters.join(", ")}) {${wraps}${body.slice(1)}`;
@@ -174,13 +185,17 @@ class Printer {
     for (const module of [this.#seam, this.#engine]) {
       for (const [name, declaration] of module.functions) {
         const locals = declaredNames(declaration);
-        calls.set(name, callsIn(declaration).map((called) => module.imports.get(called) ?? called));
+        calls.set(
+          name,
+          callsIn(declaration).map((called) => module.imports.get(called) ?? called),
+        );
         if (writes(declaration.body, locals)) found.add(name);
       }
     }
-    for (let before = -1; before !== found.size; ) {
+    for (let before = -1; before !== found.size;) {
       before = found.size;
-      for (const [name, called] of calls) if (called.some((each) => found.has(each))) found.add(name);
+      for (const [name, called] of calls)
+        if (called.some((each) => found.has(each))) found.add(name);
     }
     return found;
   }
@@ -196,17 +211,29 @@ class Printer {
         return `${this.#text(node.object, scope, "any")}.${(node.property as Identifier).name}`;
       case "CallExpression": {
         const wraps = isMath(node);
-        return this.#expandedCall(node, scope, use) ?? this.#asWritten(node, scope, () => (wraps ? "wrapped" : "word"));
+        return (
+          this.#expandedCall(node, scope, use) ??
+          this.#asWritten(node, scope, () => (wraps ? "wrapped" : "word"))
+        );
       }
       case "ExpressionStatement":
-        return this.#expandedStatement(node.expression, scope) ?? this.#asWritten(node, scope, () => "any");
+        return (
+          this.#expandedStatement(node.expression, scope) ??
+          this.#asWritten(node, scope, () => "any")
+        );
       case "BinaryExpression":
         return this.#binary(node, scope, use);
       case "AssignmentExpression":
         return this.#assignment(node, scope);
       case "UnaryExpression": {
-        const text = this.#asWritten(node, scope, () => (node.operator === "!" ? "any" : "wrapped"));
-        const wraps = scope.words && use === "word" && node.operator === "-" && node.argument.type !== "Literal";
+        const text = this.#asWritten(node, scope, () =>
+          node.operator === "!" ? "any" : "wrapped",
+        );
+        const wraps =
+          scope.words &&
+          use === "word" &&
+          node.operator === "-" &&
+          node.argument.type !== "Literal";
         return wraps ? `(${text} | 0)` : text;
       }
       case "ConditionalExpression":
@@ -248,9 +275,16 @@ class Printer {
     return isUnsigned ? `(${text} | 0)` : text;
   }
 
-  #arithmetic(operator: string, left: Expression, right: Expression, scope: Scope, use: Use): string {
+  #arithmetic(
+    operator: string,
+    left: Expression,
+    right: Expression,
+    scope: Scope,
+    use: Use,
+  ): string {
     const [a, b] = [left, right].map((each) => `(${this.#text(each, scope, "wrapped")})`);
-    if (operator === "*" && ![a, b].every((each) => /^\(+\d+\)+$/.test(each!))) return `Math.imul(${a}, ${b})`;
+    if (operator === "*" && ![a, b].every((each) => /^[\d()+*|\s-]+$/.test(each!)))
+      return `Math.imul(${a}, ${b})`;
     // Sums of words are exact, so one wrap of the whole is enough.
     return use === "wrapped" ? `(${a} ${operator} ${b})` : `(${a} ${operator} ${b} | 0)`;
   }
@@ -279,7 +313,8 @@ class Printer {
   #expandedStatement(call: Expression, scope: Scope): string | undefined {
     if (call.type !== "CallExpression") return undefined;
     const target = this.#targetOf(call, scope);
-    if (target?.body.type !== "ExpressionStatement" && target?.body.type !== "IfStatement") return undefined;
+    if (target?.body.type !== "ExpressionStatement" && target?.body.type !== "IfStatement")
+      return undefined;
     const text = this.#expanded(call, target, target.body, scope, "any");
     return text === undefined ? undefined : `{ ${text} }`;
   }
@@ -297,10 +332,17 @@ class Printer {
     return { module, parameters: parametersOf(declaration), body };
   }
 
-  #expanded(call: CallExpression, target: Target, body: Node, scope: Scope, use: Use): string | undefined {
+  #expanded(
+    call: CallExpression,
+    target: Target,
+    body: Node,
+    scope: Scope,
+    use: Use,
+  ): string | undefined {
     const { module, parameters } = target;
     const names = namesIn(body);
-    const isHidden = (name: string): boolean => !parameters.includes(name) && scope.declared.has(this.#nameOf(module, name));
+    const isHidden = (name: string): boolean =>
+      !parameters.includes(name) && scope.declared.has(this.#nameOf(module, name));
     if (names.some(isHidden)) return undefined;
     const inner = new Map<string, Argument>();
     for (const [i, name] of parameters.entries()) {
@@ -322,8 +364,9 @@ class Printer {
       return plain ? written : `(${written})`;
     };
     const effects =
-      callsIn(node).some((called) => this.#effects.has(scope.module.imports.get(called) ?? called)) ||
-      namesIn(node).some((name) => scope.arguments.get(name)?.effects);
+      callsIn(node).some((called) =>
+        this.#effects.has(scope.module.imports.get(called) ?? called),
+      ) || namesIn(node).some((name) => scope.arguments.get(name)?.effects);
     return { text, plain, effects };
   }
 }
@@ -363,7 +406,8 @@ function namesIn(node: Node): string[] {
 function callsIn(node: Node): string[] {
   const names: string[] = [];
   visit(node, (each) => {
-    if (each.type === "CallExpression" && each.callee.type === "Identifier") names.push(each.callee.name);
+    if (each.type === "CallExpression" && each.callee.type === "Identifier")
+      names.push(each.callee.name);
   });
   return names;
 }
@@ -372,8 +416,10 @@ function callsIn(node: Node): string[] {
 function assignedIn(node: Node): Set<string> {
   const names = new Set<string>();
   visit(node, (each) => {
-    if (each.type === "AssignmentExpression" && each.left.type === "Identifier") names.add(each.left.name);
-    if (each.type === "UpdateExpression" && each.argument.type === "Identifier") names.add(each.argument.name);
+    if (each.type === "AssignmentExpression" && each.left.type === "Identifier")
+      names.add(each.left.name);
+    if (each.type === "UpdateExpression" && each.argument.type === "Identifier")
+      names.add(each.argument.name);
   });
   return names;
 }
@@ -383,13 +429,18 @@ function writes(body: Node, locals: ReadonlySet<string>): boolean {
   let found = [...assignedIn(body)].some((name) => !locals.has(name));
   visit(body, (each) => {
     if (each.type === "AssignmentExpression" && each.left.type === "MemberExpression") found = true;
-    if (each.type === "CallExpression" && each.callee.type === "MemberExpression" && !isMath(each)) found = true;
+    if (each.type === "CallExpression" && each.callee.type === "MemberExpression" && !isMath(each))
+      found = true;
   });
   return found;
 }
 
 function isMath({ callee }: CallExpression): boolean {
-  return callee.type === "MemberExpression" && callee.object.type === "Identifier" && callee.object.name === "Math";
+  return (
+    callee.type === "MemberExpression" &&
+    callee.object.type === "Identifier" &&
+    callee.object.name === "Math"
+  );
 }
 
 function parametersOf(declaration: FunctionDeclaration): string[] {

@@ -21,7 +21,7 @@ const HOT = [
 const COLD = [
   ...["heap/createAtEnd", "heap/strayError", "heap/allocateAligned", "heap/isPreviousSound"],
   ...["slabs/refill", "slabs/giveSlotSlowly", "slabs/createSlab", "slabs/releaseSlab", "slabs/takeAlignedSlot"],
-  ...["blocks/takeTop", "blocks/cutTop", "blocks/expand", "blocks/walkToFit", "blocks/settle", "blocks/give", "blocks/takeFree", "blocks/takeNew", "blocks/isBlock", "blocks/lowerRover"],
+  ...["blocks/takeTop", "blocks/cutTop", "blocks/expand", "blocks/walkToFit", "blocks/settle", "blocks/leave", "blocks/join", "blocks/give", "blocks/takeFree", "blocks/takeNew", "blocks/isBlock", "blocks/lowerRover"],
 ].map((name) => `engine/${name}`);
 
 async function compile(args: string[]): Promise<Uint8Array> {

@@ -161,9 +161,7 @@ function carve(p: i32, size: i32, alignment: i32): i32 {
   let flags: i32 = IN_USE | PREVIOUS_IN_USE;
   if (q != p) {
     has -= q - p;
-    tagFree(p, q - p);
-    insert(p, q - p);
-    addStart(q);
+    leave(p, q);
     flags = IN_USE;
   }
   const rest: i32 = has - size;
@@ -179,6 +177,19 @@ function carve(p: i32, size: i32, alignment: i32): i32 {
     tagUsed(q, size, flags);
   }
   return q;
+}
+
+/** Makes what is from `p`, where a block starts, up to `q` a free block. */
+function leave(p: i32, q: i32): void {
+  tagFree(p, q - p);
+  insert(p, q - p);
+  addStart(q);
+}
+
+/** Takes a free block out of its bin, to be joined with the block before it; `following` is the start after it. */
+function join(p: i32, following: i32): void {
+  remove(p);
+  removeStart(p, following);
 }
 
 /** Takes from the trailing block, expanding the heap where it is too small. */
@@ -205,11 +216,8 @@ function takeTop(size: i32, alignment: i32): i32 {
 function cutTop(top: i32, q: i32, size: i32, flags: i32): void {
   const rest: i32 = sizeOf(top) - (q - top) - size;
   const newTop: i32 = (q + size) | 0;
-  if (q != top) {
-    tagFree(top, q - top);
-    insert(top, q - top);
-    addStart(q);
-  } else flags |= PREVIOUS_IN_USE;
+  if (q != top) leave(top, q);
+  else flags |= PREVIOUS_IN_USE;
   tagUsed(newTop, rest, PREVIOUS_IN_USE);
   addStart(newTop);
   store32(heap + TOP, newTop);
@@ -282,12 +290,8 @@ function expandBy(size: i32, keep: i32, margin: i32, ahead: bool): bool {
 /** Ends the region at `from` with a gap and makes `newTop`, behind it, the trailing block. */
 function leaveGap(top: i32, from: i32, newTop: i32): void {
   let flags: i32 = IN_USE | GAP;
-  if (top == from) flags |= PREVIOUS_IN_USE;
-  else {
-    tagFree(top, from - top);
-    insert(top, from - top);
-    addStart(from);
-  }
+  if (top != from) leave(top, from);
+  else flags |= PREVIOUS_IN_USE;
   tagUsed(from, newTop - from, flags);
   tagUsed(newTop, load32(heap + BREAK) - newTop, PREVIOUS_IN_USE);
   store32(heap + TOP, newTop);
@@ -481,8 +485,7 @@ export function growInPlace(p: i32, size: i32): bool {
     return true;
   }
   const all: i32 = has + sizeOf(next);
-  remove(next);
-  removeStart(next, p + all);
+  join(next, p + all);
   if (load32(heap + FIT) != BEST_FIT) lowerRover(p, next);
   tagUsed(p, all, h & FLAGS);
   const after: i32 = p + all;
@@ -509,8 +512,7 @@ export function growDown(p: i32, size: i32): i32 {
   remove(q);
   removeStart(p, next);
   if (joins) {
-    remove(next);
-    removeStart(next, q + all);
+    join(next, q + all);
     store32(q + all - HEADER, header(q + all) | PREVIOUS_IN_USE);
   }
   if (load32(heap + FIT) != BEST_FIT) lowerRover(q, next);

@@ -1,0 +1,171 @@
+// src/index.ts → dist/index.js and its typings, with both wasm engines inside; cli/main.ts → dist/cli.js.
+
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { gzipSync } from "node:zlib";
+import { build, type BuildOptions, type Plugin, transform } from "esbuild";
+
+const GENERATED = "build/generated";
+
+const COMMON = {
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: "none",
+  logLevel: "warning",
+} satisfies BuildOptions;
+
+export async function buildLibrary(): Promise<void> {
+  mkdirSync(GENERATED, { recursive: true });
+  writeFileSync(
+    `${GENERATED}/wasm.js`,
+    wasmModule(readFileSync("dist/heap.wasm"), readFileSync("dist/heap.shared.wasm")),
+  );
+  writeFileSync(
+    `${GENERATED}/invariants.js`,
+    invariantsModule(readFileSync("engine/layout.ts", "utf8")),
+  );
+  await build({
+    ...COMMON,
+    entryPoints: ["src/index.ts"],
+    outfile: "dist/index.js",
+    platform: "neutral",
+    plugins: [shortNames],
+  });
+  buildTypings();
+  if (existsSync("cli/main.ts")) {
+    await build({
+      ...COMMON,
+      entryPoints: ["cli/main.ts"],
+      outfile: "dist/cli.js",
+      platform: "node",
+      target: "node20",
+      banner: { js: REQUIRE },
+      plugins: [siblingLibrary],
+    });
+    chmodSync("dist/cli.js", 0o755);
+  }
+  for (const name of readdirSync("dist")) if (!name.endsWith(".d.ts")) report(name);
+}
+
+function report(name: string): void {
+  const bytes = readFileSync(`dist/${name}`);
+  const kib = (length: number): string => `${(length / 1024).toFixed(1)} KiB`.padStart(9);
+  console.log(`dist/${name.padEnd(17)}${kib(bytes.length)} ${kib(gzipSync(bytes).length)} gzipped`);
+}
+
+/** The library's own names stay, for stack traces; those of the engine, which the build made, do not. */
+const shortNames: Plugin = {
+  name: "short-names",
+  setup({ onLoad }) {
+    onLoad({ filter: /\bgenerated\/js-engine\.js$/ }, async ({ path }) => {
+      const { code } = await transform(readFileSync(path, "utf8"), {
+        minify: true,
+        target: COMMON.target,
+      });
+      return { contents: code };
+    });
+  },
+};
+
+// The command line --------------------------------------------------------------------------------------------------------
+
+/** Dependencies that are CommonJS ask for `require`. */
+const REQUIRE =
+  'import{createRequire as $createRequire}from"node:module";const require=$createRequire(import.meta.url);';
+
+/** The command line runs the very library that it comes with. */
+const siblingLibrary: Plugin = {
+  name: "sibling-library",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/src\/index\.ts$/ }, () => ({ path: "./index.js", external: true }));
+  },
+};
+
+// What is generated -------------------------------------------------------------------------------------------------------
+
+/** Bytes that a copy must at least save. */
+const LEAST_COPY = 16;
+
+/** The bytes of both engines, of which the second is mostly the first: what differs, and what to copy between. */
+function wasmModule(plain: Buffer, shared: Buffer): string {
+  const pieces: (string | [from: number, to: number])[] = [];
+  let literal = 0;
+  let at = 0;
+  const flush = (): void => {
+    if (at > literal) pieces.push(shared.toString("base64", literal, at));
+  };
+  while (at < shared.length) {
+    const from =
+      at + LEAST_COPY <= shared.length ? plain.indexOf(shared.subarray(at, at + LEAST_COPY)) : -1;
+    if (from < 0) {
+      at += 1;
+      continue;
+    }
+    flush();
+    let length = LEAST_COPY;
+    while (from + length < plain.length && plain[from + length] === shared[at + length])
+      length += 1;
+    pieces.push([from, from + length]);
+    at += length;
+    literal = at;
+  }
+  flush();
+  return `// Made by build/library.ts from dist/heap.wasm and dist/heap.shared.wasm.
+const fromBase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const plain = ${JSON.stringify(plain.toString("base64"))};
+const shared = ${JSON.stringify(pieces)};
+export const heapWasm = () => fromBase64(plain);
+export const heapSharedWasm = () => {
+  const bytes = heapWasm();
+  return Uint8Array.from(shared.flatMap((each) => [...(typeof each === "string" ? fromBase64(each) : bytes.subarray(...each))]));
+};
+`;
+}
+
+/** What the invariants say, from where they are written: "//   B3  a free block repeats its size in its last word". */
+function invariantsModule(layout: string): string {
+  const invariants = [...layout.matchAll(/^\/\/   ([A-Z]\d+) {2}(.+)$/gm)].map(([, name, says]) => [
+    name,
+    says,
+  ]);
+  if (invariants.length === 0) throw new Error("engine/layout.ts: no invariants found");
+  return `// Made by build/library.ts from engine/layout.ts.\nexport const INVARIANTS = ${JSON.stringify(Object.fromEntries(invariants), null, 2)};\n`;
+}
+
+// Typings -----------------------------------------------------------------------------------------------------------------
+
+/** The typings of the public surface: those of src/index.ts and of what it takes its types from. */
+function buildTypings(): void {
+  const out = `${GENERATED}/types`;
+  rmSync(out, { recursive: true, force: true });
+  execFileSync(
+    process.execPath,
+    [
+      "node_modules/typescript/bin/tsc",
+      ...["--project", "build/tsconfig.types.json", "--outDir", out],
+    ],
+    { stdio: "inherit" },
+  );
+  const wanted = ["index.d.ts"];
+  for (const name of wanted) {
+    const text = readFileSync(`${out}/src/${name}`, "utf8").replaceAll(
+      /(from "\.\/[^"]+)\.ts"/g,
+      '$1.js"',
+    );
+    writeFileSync(`dist/${name}`, text);
+    for (const [, other] of text.matchAll(/from "\.\/([^"]+)\.js"/g)) {
+      if (!wanted.includes(`${other}.d.ts`)) wanted.push(`${other}.d.ts`);
+    }
+  }
+}
