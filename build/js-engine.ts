@@ -54,6 +54,9 @@ export async function buildJsEngine(): Promise<void> {
 function makeFactory(engineSource: string, seamSource: string): string {
   const seam = new Module(seamSource);
   const engine = new Module(engineSource);
+  for (const name of [...engine.functions.keys(), ...engine.variables.keys()]) {
+    if (seam.functions.has(name)) throw new Error(`${ENGINE} and ${SEAM} both have a ${name}`);
+  }
   const printer = new Printer(seam, engine);
   const exports = [...engine.exports].map(([name, local]) => `${name}: ${local}`);
   return `export function createEngine(onto) {
@@ -123,6 +126,8 @@ interface Argument {
   readonly text: (use: Use) => string;
   /** A name or a number: nothing happens when it is evaluated, however often. */
   readonly plain: boolean;
+  /** The name, if it is one. */
+  readonly name: string | undefined;
   /** Evaluating it may change what others read. */
   readonly effects: boolean;
 }
@@ -142,8 +147,8 @@ interface Scope {
 class Printer {
   readonly #seam: Module;
   readonly #engine: Module;
-  /** Functions that write to the memory or to variables, themselves or by those they call. */
-  readonly #effects: ReadonlySet<string>;
+  /** What functions write, themselves or by those they call: variables, and MEMORY. */
+  readonly #effects: ReadonlyMap<string, ReadonlySet<string>>;
 
   constructor(seam: Module, engine: Module) {
     this.#seam = seam;
@@ -179,25 +184,27 @@ class Printer {
     return `function ${name}(${parameters.join(", ")}) {${wraps}${body.slice(1)}`;
   }
 
-  #findEffects(): Set<string> {
-    const found = new Set<string>();
+  #findEffects(): Map<string, Set<string>> {
+    const effects = new Map<string, Set<string>>();
     const calls = new Map<string, string[]>();
     for (const module of [this.#seam, this.#engine]) {
       for (const [name, declaration] of module.functions) {
-        const locals = declaredNames(declaration);
+        effects.set(name, writtenIn(declaration));
         calls.set(
           name,
           callsIn(declaration).map((called) => module.imports.get(called) ?? called),
         );
-        if (writes(declaration.body, locals)) found.add(name);
       }
     }
-    for (let before = -1; before !== found.size;) {
-      before = found.size;
-      for (const [name, called] of calls)
-        if (called.some((each) => found.has(each))) found.add(name);
+    const size = (): number => [...effects.values()].reduce((sum, each) => sum + each.size, 0);
+    for (let before = -1; before !== size();) {
+      before = size();
+      for (const [name, called] of calls) {
+        const all = called.flatMap((each) => [...(effects.get(each) ?? [])]);
+        for (const written of all) effects.get(name)!.add(written);
+      }
     }
-    return found;
+    return effects;
   }
 
   // Text ----------------------------------------------------------------------------------------------------------------
@@ -267,7 +274,8 @@ class Printer {
     const { operator, right } = node;
     const left = node.left as Expression;
     const ofWords = scope.words && scope.module === this.#engine;
-    if (ofWords && operator in WRAPPING) return this.#arithmetic(operator, left, right, scope, use);
+    if (ofWords && WRAPPING.has(operator))
+      return this.#arithmetic(operator, left, right, scope, use);
     const wraps = ["|", "&", "^", "<<", ">>", ">>>"].includes(operator);
     const text = this.#asWritten(node, scope, () => (wraps ? "wrapped" : "word"));
     // Shifted by 0 it would be out of a word's range.
@@ -292,7 +300,7 @@ class Printer {
   #assignment({ left, operator, right }: AssignmentExpression, scope: Scope): string {
     const target = this.#text(left as Node, scope, "any");
     const arithmetic = operator.slice(0, -1);
-    if (scope.words && arithmetic in WRAPPING) {
+    if (scope.words && WRAPPING.has(arithmetic)) {
       return `${target} = ${this.#arithmetic(arithmetic, left as Expression, right, scope, "word")}`;
     }
     const wraps = operator !== "=" || left.type === "MemberExpression";
@@ -344,12 +352,17 @@ class Printer {
     const isHidden = (name: string): boolean =>
       !parameters.includes(name) && scope.declared.has(this.#nameOf(module, name));
     if (names.some(isHidden)) return undefined;
+    const assigned = assignedIn(body);
+    const written = this.#writtenBeforeItsEnd(body, module);
     const inner = new Map<string, Argument>();
     for (const [i, name] of parameters.entries()) {
       const argument = this.#argument(call.arguments[i] as Expression, scope);
       const times = names.filter((each) => each === name).length;
-      // Arguments come before the body; where one has effects that might show.
-      if (argument.effects || (times !== 1 && !argument.plain)) return undefined;
+      if (assigned.has(name) || (times !== 1 && !argument.plain)) return undefined;
+      // An argument is evaluated before the body, which shows where the one changes what the other reads.
+      if (argument.effects) return undefined;
+      if (written.size > 0 && (!argument.plain || written.has(argument.name ?? "")))
+        return undefined;
       inner.set(name, argument);
     }
     return this.#text(body, { ...scope, module, arguments: inner }, use);
@@ -364,15 +377,30 @@ class Printer {
       return plain ? written : `(${written})`;
     };
     const effects =
-      callsIn(node).some((called) =>
-        this.#effects.has(scope.module.imports.get(called) ?? called),
-      ) || namesIn(node).some((name) => scope.arguments.get(name)?.effects);
-    return { text, plain, effects };
+      this.#writtenBy(node, scope.module).size > 0 ||
+      namesIn(node).some((name) => scope.arguments.get(name)?.effects);
+    return { text, plain, name: node.type === "Identifier" ? node.name : undefined, effects };
+  }
+
+  /** A call that is the whole body is made when all else is done. */
+  #writtenBeforeItsEnd(body: Node, module: Module): Set<string> {
+    const whole = body.type === "ExpressionStatement" ? body.expression : body;
+    const parts = whole.type === "CallExpression" ? whole.arguments : [whole];
+    return new Set(parts.flatMap((part) => [...this.#writtenBy(part, module)]));
+  }
+
+  /** What the calls in a node write. */
+  #writtenBy(node: Node, module: Module): Set<string> {
+    const called = callsIn(node).map((name) => module.imports.get(name) ?? name);
+    return new Set(called.flatMap((name) => [...(this.#effects.get(name) ?? [])]));
   }
 }
 
+/** Stands for the memory among the names of variables. */
+const MEMORY = "the memory";
+
 /** Operators whose result may need wrapping. */
-const WRAPPING = { "+": true, "-": true, "*": true };
+const WRAPPING: ReadonlySet<string> = new Set(["+", "-", "*"]);
 
 /** A function that can be expanded. */
 interface Target {
@@ -424,15 +452,16 @@ function assignedIn(node: Node): Set<string> {
   return names;
 }
 
-/** Whether a function's body changes anything but its locals: by assigning, or by a method of something. */
-function writes(body: Node, locals: ReadonlySet<string>): boolean {
-  let found = [...assignedIn(body)].some((name) => !locals.has(name));
-  visit(body, (each) => {
-    if (each.type === "AssignmentExpression" && each.left.type === "MemberExpression") found = true;
-    if (each.type === "CallExpression" && each.callee.type === "MemberExpression" && !isMath(each))
-      found = true;
+/** What a function writes itself that is not its own: variables; MEMORY by assigning, or by a method of something. */
+function writtenIn(declaration: FunctionDeclaration): Set<string> {
+  const locals = declaredNames(declaration);
+  const names = new Set([...assignedIn(declaration.body)].filter((name) => !locals.has(name)));
+  visit(declaration.body, (each) => {
+    const stores = each.type === "AssignmentExpression" && each.left.type === "MemberExpression";
+    const acts = each.type === "CallExpression" && each.callee.type === "MemberExpression";
+    if (stores || (acts && !isMath(each))) names.add(MEMORY);
   });
-  return found;
+  return names;
 }
 
 function isMath({ callee }: CallExpression): boolean {

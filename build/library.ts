@@ -49,6 +49,7 @@ export async function buildLibrary(): Promise<void> {
       entryPoints: ["cli/main.ts"],
       outfile: "dist/cli.js",
       platform: "node",
+      minify: true,
       target: "node20",
       banner: { js: REQUIRE },
       plugins: [siblingLibrary],
@@ -151,10 +152,7 @@ function buildTypings(): void {
   rmSync(out, { recursive: true, force: true });
   execFileSync(
     process.execPath,
-    [
-      "node_modules/typescript/bin/tsc",
-      ...["--project", "build/tsconfig.types.json", "--outDir", out],
-    ],
+    ["node_modules/typescript/bin/tsc", "--project", "build/tsconfig.types.json", "--outDir", out],
     { stdio: "inherit" },
   );
   const wanted = ["index.d.ts"];

@@ -112,6 +112,16 @@ export function find(size: i32, alignment: i32): i32 {
   return 0;
 }
 
+/** A free block in which `size` bytes begin at a multiple of `alignment`, or 0: none has. Cost: linear in larger blocks. */
+export function findAny(size: i32, alignment: i32): i32 {
+  for (let bin: i32 = binOf(size); (bin = nextBin(bin)) != 0; bin++) {
+    let p: i32 = load32(headAt(bin));
+    while (p != 0 && below(sizeOf(p), size + roundUp(p, alignment) - p)) p = load32(p);
+    if (p != 0) return p;
+  }
+  return 0;
+}
+
 /** A free block of the last bin that is not empty, or 0. */
 export function findLarge(): i32 {
   const words: i32 = load32(heap + SUMMARY);

@@ -2,7 +2,7 @@
 // block, from which the heap expands; the map that knows where blocks start.
 
 import { below, copy, load16, load32, store16, store32, zero } from "#memory";
-import { find, insert, remove } from "./bins.ts";
+import { find, findAny, insert, remove } from "./bins.ts";
 import { lowerBreak, marginNow, moveBreak, startFor } from "./break.ts";
 import {
   BREAK,
@@ -85,7 +85,7 @@ export function isBlock(p: i32, entry: i32): bool {
   return steps == 0;
 }
 
-/** The block that `address`, inside the heap, is part of. Cost: linear in the block's cells; for errors only. */
+/** The block that `address`, inside the heap, is part of; 0 in a heap that is corrupt. Cost: linear in the block's cells; for errors only. */
 export function blockAround(address: i32): i32 {
   let cell: i32 = address >>> CELL_SHIFT;
   let entry: i32 = load16(load32(heap + MAP) + (cell << 1));
@@ -97,7 +97,10 @@ export function blockAround(address: i32): i32 {
   if (entry >= FIRST_ENTRY) return 0;
   let p: i32 = firstStart(cell, entry);
   const top: i32 = load32(heap + TOP);
-  while (p != top && !below(address, p + sizeOf(p) - HEADER)) p = (p + sizeOf(p)) | 0;
+  while (p != top && !below(address, p + sizeOf(p) - HEADER)) {
+    if (sizeOf(p) == 0) return 0;
+    p = (p + sizeOf(p)) | 0;
+  }
   return p;
 }
 
@@ -130,8 +133,21 @@ export function takeHeld(size: i32): i32 {
  * Cost: bounded for best fit (see bins.ts); linear in the number of blocks for first and next fit.
  */
 export function take(size: i32, alignment: i32): i32 {
-  const p: i32 = takeFree(size, alignment);
-  return p != 0 ? p : takeNew(size, alignment);
+  let p: i32 = takeFree(size, alignment);
+  if (p == 0) p = takeNew(size, alignment);
+  return p != 0 ? p : takeLast(size, alignment);
+}
+
+/** Before a request fails: all that is held is joined, and every free block is looked at. Cost: linear in those. */
+function takeLast(size: i32, alignment: i32): i32 {
+  if (load32(heap + HOLDING) != 0) {
+    settle(PLACES);
+    return take(size, alignment);
+  }
+  const p: i32 = load32(heap + FIT) == BEST_FIT ? findAny(size, alignment) : 0;
+  if (p == 0) return 0;
+  remove(p);
+  return carve(p, size, alignment);
 }
 
 /** The same from the trailing block, where no other has the room. */
@@ -236,6 +252,7 @@ function walkToFit(size: i32, alignment: i32): i32 {
     while (p != top) {
       const h: i32 = header(p);
       const has: i32 = h & -GRANULE;
+      if (has == 0) return 0;
       if ((h & IN_USE) == 0) {
         if (lowest == 0) lowest = p;
         if (!below(has, roundUp(p, alignment) - p + size)) {
@@ -298,13 +315,14 @@ function leaveGap(top: i32, from: i32, newTop: i32): void {
   store32(heap + FRESH, newTop);
 }
 
-/** Size of the block for a map that reaches `bytes` and the rounding of a break beyond `start`; 0 where the map does. */
+/** Size of a map that reaches `bytes`, itself and the rounding of a break beyond `start`; 0 where the map does already. */
 function mapBytesFor(start: i32, bytes: i32, ahead: bool): i32 {
   const limit: i32 = load32(heap + LIMIT) >>> CELL_SHIFT;
   const firstCell: i32 = heap >>> CELL_SHIFT;
   let cell: i32 = (start >>> CELL_SHIFT) + (bytes >>> CELL_SHIFT) + ((2 * PAGE) >>> CELL_SHIFT);
   if (cell > limit) cell = limit;
   if (cell < load32(heap + MAP_CELLS)) return 0;
+  cell += ((cell - firstCell) >>> 8) + 1; // the map itself, too
   if (ahead) cell += cell - firstCell;
   if (cell > limit) cell = limit;
   return roundUp(((cell - firstCell + 1) << 1) + HEADER, GRANULE);

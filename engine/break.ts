@@ -10,10 +10,10 @@ import { BREAK, GAPS, GRANULE, heap, LIMIT, MARGIN, MOVES, OWNED, PAGE, PEAK, ro
 /** Highest break there can be: the last granule of 4 GiB is left, so that the break fits a word. */
 export const HIGHEST: i32 = -16;
 
-/** What the heap would take beyond what is needed: MARGIN, or a sixteenth of the heap. */
+/** What the heap would take beyond what is needed: MARGIN, or a 32nd of the heap. */
 export function marginNow(): i32 {
   const margin: i32 = load32(heap + MARGIN);
-  return margin == -1 ? footprint() >>> 4 : margin;
+  return margin == -1 ? footprint() >>> 5 : margin;
 }
 
 /** Bytes between the base and the break that are the heap's. */
@@ -61,7 +61,8 @@ export function moveBreak(start: i32, bytes: i32, margin: i32): bool {
       target = below(end, least) ? least : end;
       if (!growTo(target)) return false;
     }
-    if (below(owned, memoryEnd())) store32(heap + OWNED, memoryEnd());
+    const grown: i32 = below(limit, memoryEnd()) ? limit : memoryEnd();
+    if (below(owned, grown)) store32(heap + OWNED, grown);
   } else if (below(owned, target)) store32(heap + OWNED, target);
   if (start != from) store32(heap + GAPS, load32(heap + GAPS) + start - from);
   setBreak(target);

@@ -148,8 +148,11 @@ export function heap_owns(p: i32): i32 {
   return pointerError(p) == OK ? 1 : 0;
 }
 
-export function heap_reset(): void {
-  reset();
+/** Frees everything; an error code, 0 for none. */
+export function heap_reset(): i32 {
+  const code: i32 = reset();
+  if (code != OK) fail(code);
+  return code;
 }
 
 export function heap_trim(): i32 {

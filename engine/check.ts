@@ -230,7 +230,7 @@ function checkMap(p: i32, size: i32, lastCell: i32): i32 {
 function checkSlab(p: i32, h: i32, size: i32): i32 {
   const d: i32 = descriptorAt(entryOf(p));
   const kind: i32 = load32(d + KIND);
-  if ((h & GAP) != OWN || (kind & -CELL) != p || !isClass(classOf(d))) return S + 1;
+  if ((h & GAP) != OWN || (size & (CELL - 1)) > GRANULE || (kind & -CELL) != p || !isClass(classOf(d))) return S + 1;
   const c: i32 = classOf(d);
   const slots: i32 = slotsIn(size >>> CELL_SHIFT, c);
   const low: i32 = load32(d);

@@ -34,6 +34,7 @@ import {
   LIMIT,
   MAGIC,
   MAGIC_AT,
+  MAP_BLOCK,
   MARGIN,
   MAX_ALIGNMENT,
   MAX_SIZE,
@@ -55,7 +56,7 @@ import {
   TOP,
   useHeap,
 } from "./layout.ts";
-import { createClasses, forgetSlabs, giveSlab, giveSlot, slotError, slotSize, takeAlignedSlot, takeSlot } from "./slabs.ts";
+import { createClasses, forgetSlabs, giveSlab, giveSlot, releaseEmpty, slotError, slotSize, takeAlignedSlot, takeSlot } from "./slabs.ts";
 
 /** The largest size that slabs serve where nothing else is asked for, in bytes. */
 export const DEFAULT_SMALL: i32 = 1008;
@@ -149,7 +150,8 @@ function allocateBlock(size: i32, alignment: i32): i32 {
     const held: i32 = takeHeld(needed);
     if (held != 0) return held;
   }
-  const p: i32 = take(needed, alignment);
+  let p: i32 = take(needed, alignment);
+  if (p == 0 && releaseEmpty()) p = take(needed, alignment);
   return p != 0 ? p : fail(OUT_OF_MEMORY);
 }
 
@@ -225,7 +227,7 @@ function isPreviousSound(p: i32, h: i32): bool {
 function strayError(p: i32): i32 {
   if ((p & (GRANULE - 1)) != 0) return INVALID_POINTER;
   const around: i32 = blockAround(p);
-  if (around == 0) return INVALID_POINTER;
+  if (around == 0) return CORRUPT;
   const h: i32 = header(around);
   if ((h & IN_USE) != 0) return (h & GAP) == GAP ? OUT_OF_HEAP : INVALID_POINTER;
   return freeError(p);
@@ -299,20 +301,33 @@ function moveSlot(p: i32, entry: i32, size: i32): i32 {
 export function trim(keep: i32): i32 {
   enter(heap);
   if (heap == 0) return 0;
+  releaseEmpty();
   settle(PLACES);
   return trimTop(keep);
 }
 
-/** Frees everything. The break stays where it is. Cost: linear in the number of blocks; a slab counts as one. */
-export function reset(): void {
+/**
+ * Frees everything; OK, or CORRUPT where a header can't be true. The break stays where it is.
+ *
+ * Cost: linear in the number of blocks; a slab counts as one.
+ */
+export function reset(): i32 {
   enter(heap);
-  if (heap == 0) return;
+  if (heap == 0) return OK;
+  let p: i32 = first;
+  const top: i32 = load32(heap + TOP);
+  while (p != top) {
+    if (sizeOf(p) == 0 || below(top - p, sizeOf(p))) return CORRUPT;
+    p = (p + sizeOf(p)) | 0;
+  }
   settle(PLACES);
   forgetSlabs();
-  let p: i32 = first;
+  p = first;
   while (p != load32(heap + TOP)) {
+    const h: i32 = header(p);
     if (entryOf(p) >= FIRST_ENTRY) p = giveSlab(p);
-    else if ((header(p) & (IN_USE | OWN)) == IN_USE) p = give(p);
+    else if ((h & IN_USE) != 0 && (h & GAP) != GAP && p != load32(heap + MAP_BLOCK)) p = give(p);
     if (p != load32(heap + TOP)) p = (p + sizeOf(p)) | 0;
   }
+  return OK;
 }

@@ -28,7 +28,7 @@
 //
 // The last block is the trailing one: free, maybe of size 0, in no bin, its size in its header alone; it ends at the break.
 //
-// Invariants (proved by check.ts, broken one by one in test/check.test.ts):
+// Invariants (proved by check.ts, broken one by one in test/engine/check.test.ts):
 //   H1  the control block begins with MAGIC, the break is a multiple of 16 and not above the limit
 //   H2  the footprint's parts are right: gaps add up to GAPS, the peak is not below the footprint
 //   B1  from FIRST, each block's size leads to the next and the last is the trailing one; sizes are whole granules
@@ -42,7 +42,7 @@
 //   Q1  a place holds a held block of a size that belongs there, and every held block is in its place
 //   M1  a map entry of a cell that is no slab's tells the first block that starts in the cell (0: none)
 //   M2  a map entry of a slab's cell is the slab's descriptor
-//   S1  a slab is a block of whole cells, and its descriptor leads back to it
+//   S1  a slab is a block of whole cells, or a granule more, and its descriptor leads back to it
 //   S2  a slab's slots in use are within its number of slots
 //   S3  a slab marked FULL has no free slot to give; one that is not, and is not current, is in its class's list
 //   S4  a class's list is linked both ways and holds slabs of the class that are neither FULL nor CURRENT

@@ -32,6 +32,7 @@ import {
   DESCRIPTOR_BYTES,
   DESCRIPTOR_SHIFT,
   DOUBLE_FREE,
+  entryOf,
   FIRST_ENTRY,
   FRACTION,
   FREE_DESCRIPTORS,
@@ -80,8 +81,9 @@ const SHARE_SHIFT: i32 = 3;
 /** Slots that a slab has at least. */
 const LEAST_SLOTS: i32 = 8;
 
-/** No class has a slab any more; their blocks are still there. */
+/** No class has a slab any more, and there is no table; their blocks are still there. */
 export function forgetSlabs(): void {
+  store32(heap + TABLE_BLOCK, 0);
   store32(heap + FREE_DESCRIPTORS, 0);
   store32(heap + NEXT_DESCRIPTOR, FIRST_ENTRY);
   for (let i: i32 = 0; i < CLASS_COUNT; i++) {
@@ -233,6 +235,29 @@ function emptied(c: i32, d: i32, entry: i32): void {
   }
   unlink(c, entry);
   releaseSlab(c, d, entry);
+}
+
+/** Gives every empty slab back, kept and current ones too; whether there was any. Cost: linear in the classes. */
+export function releaseEmpty(): bool {
+  let any: bool = false;
+  for (let i: i32 = 0; i < CLASS_COUNT; i++) {
+    const c: i32 = classAt(i);
+    const kept: i32 = load16(c + KEPT);
+    if (kept != 0) {
+      unlink(c, kept);
+      releaseSlab(c, descriptorAt(kept), kept);
+      any = true;
+    }
+    const word: i32 = load32(c + WORD);
+    if (word == heap + NO_SLAB) continue;
+    const d: i32 = word & -DESCRIPTOR_BYTES;
+    if ((load32(d) | load32(d + 4)) != 0) continue;
+    store32(c + WORD, heap + NO_SLAB);
+    store32(c + SLOTS, 0);
+    releaseSlab(c, d, entryOf(load32(d + KIND) & -CELL));
+    any = true;
+  }
+  return any;
 }
 
 // A class's list: first in, first out ------------------------------------------------------------------------------------

@@ -6,7 +6,17 @@
 import type { AnyMemory } from "./any-memory.ts";
 import * as typed from "./typed.ts";
 
-export { below, enter, leadingZeros, memoryEnd, multiply, refresh, shrinkTo, trailingZeros, trap } from "./typed.ts";
+export {
+  below,
+  enter,
+  leadingZeros,
+  memoryEnd,
+  multiply,
+  refresh,
+  shrinkTo,
+  trailingZeros,
+  trap,
+} from "./typed.ts";
 
 /** What the engine did since the last `reset`. */
 export const counts = {
@@ -61,7 +71,8 @@ export function stopAfter(writes: number): void {
 
 function reach(address: i32, alignment: i32): void {
   if ((address & (alignment - 1)) !== 0) throw new Error(`a misaligned access at ${address >>> 0}`);
-  if (typed.load8(address) === undefined) throw new Error(`an access beyond the memory at ${address >>> 0}`);
+  if (typed.load8(address) === undefined)
+    throw new Error(`an access beyond the memory at ${address >>> 0}`);
 }
 
 function reachAll(address: i32, length: i32): void {

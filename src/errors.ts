@@ -1,0 +1,133 @@
+/** What can be wrong with a call, and the error that says it. */
+
+import {
+  BAD_OPTIONS,
+  CORRUPT,
+  DOUBLE_FREE,
+  INVALID_ALIGNMENT,
+  INVALID_POINTER,
+  INVALID_SIZE,
+  MAX_ALIGNMENT,
+  MAX_SIZE,
+  OUT_OF_HEAP,
+  OUT_OF_MEMORY,
+} from "../engine/layout.ts";
+
+/**
+ * What was wrong:
+ *
+ * - `OUT_OF_MEMORY`: no free block fits, and the memory can't grow or the limit is reached
+ * - `INVALID_SIZE`: a size that is no whole number of bytes from 0 to 2147418112
+ * - `INVALID_ALIGNMENT`: an alignment that is no power of two from 1 to 65536
+ * - `DOUBLE_FREE`: a pointer to a block that was deallocated before
+ * - `INVALID_POINTER`: a pointer that is not the start of a block: inside one, misaligned, never allocated
+ * - `OUT_OF_HEAP`: a pointer to memory that is not this heap's
+ * - `CORRUPT`: something wrote where it should not; what the heap notes about its blocks can't be true
+ * - `BAD_OPTIONS`: a heap that can't be made as asked
+ */
+export type HeapErrorCode =
+  | "OUT_OF_MEMORY"
+  | "INVALID_SIZE"
+  | "INVALID_ALIGNMENT"
+  | "DOUBLE_FREE"
+  | "INVALID_POINTER"
+  | "OUT_OF_HEAP"
+  | "CORRUPT"
+  | "BAD_OPTIONS";
+
+/** The engine's numbers for the codes. */
+const CODES: Readonly<Record<number, HeapErrorCode>> = {
+  [OUT_OF_MEMORY]: "OUT_OF_MEMORY",
+  [INVALID_SIZE]: "INVALID_SIZE",
+  [INVALID_ALIGNMENT]: "INVALID_ALIGNMENT",
+  [DOUBLE_FREE]: "DOUBLE_FREE",
+  [INVALID_POINTER]: "INVALID_POINTER",
+  [OUT_OF_HEAP]: "OUT_OF_HEAP",
+  [CORRUPT]: "CORRUPT",
+  [BAD_OPTIONS]: "BAD_OPTIONS",
+};
+
+/** Every error of the library. The heap is then as it was before the call, or else `code` is `CORRUPT`. */
+export class HeapError extends Error {
+  static {
+    this.prototype.name = "HeapError";
+  }
+
+  readonly code: HeapErrorCode;
+  /** The pointer that was wrong, as it was given; or the address where the heap is corrupt. */
+  declare readonly pointer?: number;
+  /** The size that was asked for, as it was given, in bytes. */
+  declare readonly size?: number;
+
+  constructor(
+    code: HeapErrorCode,
+    message: string,
+    about: { pointer?: number; size?: number; cause?: unknown } = {},
+  ) {
+    super(message, about.cause === undefined ? undefined : { cause: about.cause });
+    this.code = code;
+    if (about.pointer !== undefined) this.pointer = about.pointer;
+    if (about.size !== undefined) this.size = about.size;
+  }
+}
+
+export function badOptions(message: string, cause?: unknown): HeapError {
+  return new HeapError("BAD_OPTIONS", message, { cause });
+}
+
+export function outOfMemory(size: number): HeapError {
+  return new HeapError(
+    "OUT_OF_MEMORY",
+    `no room for ${size} bytes: no free block fits, and the memory can't grow or the heap's limit is reached; ` +
+      `deallocate blocks, or make the heap in a larger memory or with a higher limit`,
+    { size },
+  );
+}
+
+export function invalidSize(size: number): HeapError {
+  return new HeapError(
+    "INVALID_SIZE",
+    `size ${shown(size)} is not a whole number of bytes from 0 to ${MAX_SIZE}`,
+    { size },
+  );
+}
+
+export function invalidAlignment(alignment: number): HeapError {
+  return new HeapError(
+    "INVALID_ALIGNMENT",
+    `alignment ${shown(alignment)} is not a power of two from 1 to ${MAX_ALIGNMENT}`,
+  );
+}
+
+/** The error of an engine's `code` about a pointer. */
+export function pointerError(code: number, pointer: number): HeapError {
+  const name = CODES[code] ?? "CORRUPT";
+  return new HeapError(name, `pointer ${shown(pointer)} ${WRONG_POINTERS[name]}`, { pointer });
+}
+
+const WRONG_POINTERS: Readonly<Partial<Record<HeapErrorCode, string>>> = {
+  DOUBLE_FREE:
+    "leads to memory that was deallocated before; deallocate a block once and do not use its pointer afterwards",
+  INVALID_POINTER: "is not the start of a block; use a pointer as it was answered by allocate",
+  OUT_OF_HEAP: "is outside of this heap; deallocate a block in the heap that it was allocated from",
+  CORRUPT:
+    "leads to a block whose header can't be true; something wrote before the start or beyond the end of its block",
+};
+
+/** What is wrong with a pointer that no engine could be asked about: not a 32-bit address. */
+export function noAddress(pointer: number): HeapError {
+  return pointerError(Number.isInteger(pointer) ? OUT_OF_HEAP : INVALID_POINTER, pointer);
+}
+
+/** `address`: where the heap contradicts itself, if that is known. */
+export function corrupt(message: string, address?: number, cause?: unknown): HeapError {
+  return new HeapError("CORRUPT", `${message}; something wrote outside of its block`, {
+    ...(address === undefined ? {} : { pointer: address }),
+    cause,
+  });
+}
+
+/** A value that should have been a number, for a message. */
+export function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
+}

@@ -1,0 +1,438 @@
+/** The heap: what the engine does, for JavaScript. */
+
+import { INVARIANTS } from "../build/generated/invariants.js";
+import {
+  INVALID_SIZE,
+  MAX_ALIGNMENT,
+  MAX_SMALL,
+  OK,
+  OUT_OF_HEAP,
+  OUT_OF_MEMORY,
+} from "../engine/layout.ts";
+import { type Engine, type EngineName, engineOn } from "./engine.ts";
+import {
+  badOptions,
+  corrupt,
+  HeapError,
+  invalidAlignment,
+  invalidSize,
+  noAddress,
+  outOfMemory,
+  pointerError,
+  shown,
+} from "./errors.ts";
+import { bufferOf, expectMemory, type HeapMemory, ownMemory } from "./memories.ts";
+
+/** How a heap is made. Every option has a default. */
+export interface HeapOptions {
+  /** What the heap lives in. Default: a WebAssembly.Memory of its own, which grows as needed. */
+  memory?: HeapMemory;
+  /**
+   * Address (bytes) where the heap begins, from 0 to 4 GiB. Default: 0. Give it where something else lives at the start of
+   * the memory, which the heap would overwrite. Rounded up to a multiple of 16; address 0 itself is never used.
+   */
+  base?: number;
+  /**
+   * Address (bytes) where the heap must end, at least 4 KiB above `base` and at most 4 GiB. Memory up to there is the
+   * heap's alone. Default: none; it grows as long as the memory does, behind whatever others grow.
+   */
+  limit?: number;
+  /**
+   * Bytes taken beyond what is needed each time the break moves, from 0 to 4 GiB. Default: a 32nd of the heap. More
+   * means fewer moves, which are slow, and more memory taken that may not be needed.
+   */
+  margin?: number;
+  /**
+   * Which free block serves a request: `"best"` (default), the smallest that a bounded search finds; `"first"`, the one
+   * at the lowest address; `"next"`, the first one after the last that was taken. The last two take time linear in the
+   * number of blocks, and are there to be compared.
+   */
+  fit?: "best" | "first" | "next";
+  /**
+   * Largest size (bytes) that slabs serve, from 0 to 1008; larger requests get blocks of their own. Default: 1008. With 0
+   * it is a plain boundary-tag heap.
+   */
+  small?: number;
+  /**
+   * `"wasm"`: WebAssembly, which needs a WebAssembly.Memory; `"js"`: JavaScript; `"auto"` (default): WebAssembly where it
+   * can be had. The pointers are the same.
+   */
+  engine?: EngineName | "auto";
+}
+
+/** What is in the heap, in bytes and numbers of blocks. Objects in slabs count as blocks. */
+export interface HeapStats {
+  /** Footprint: bytes between base and break that are the heap's, its own tables included. */
+  heapBytes: number;
+  /** The largest footprint so far. */
+  peakHeapBytes: number;
+  /** How often the break was moved up, the first time included. */
+  breakMoves: number;
+  /** Address of the heap's control block; `Heap.attach(memory, base)` joins the heap. */
+  base: number;
+  /** Address where the heap's memory ends now. */
+  break: number;
+  /** Address that the break can't be moved beyond. */
+  limit: number;
+  /** Usable bytes of all live blocks. */
+  usedBytes: number;
+  /** Bytes that are free for blocks and, in slabs, for objects. */
+  freeBytes: number;
+  /** Number of live blocks. */
+  usedBlocks: number;
+  /** Number of free blocks, and of free slots in slabs. */
+  freeBlocks: number;
+  /** Bytes of the largest free block. What is larger moves the break. */
+  largestFree: number;
+}
+
+/**
+ * What lies at an address: a block, free or in use; in slabs, which serve small sizes, a slot, free or in use; the heap's
+ * own tables; a gap, where memory that somebody else grew lies between two parts of the heap.
+ */
+export type EntryKind = "free" | "used" | "free-slot" | "used-slot" | "table" | "gap";
+
+/** A stretch of the heap. */
+export interface Entry {
+  /** Where its payload begins: the pointer, if it is in use. */
+  address: number;
+  /** Bytes of payload. */
+  size: number;
+  kind: EntryKind;
+}
+
+/** A typed array's constructor, such as `Float32Array`. */
+export interface TypedArrayType<View> {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): View;
+}
+
+/** In the order of the engine's numbers. */
+const KINDS: readonly EntryKind[] = ["free", "used", "free-slot", "used-slot", "table", "gap"];
+const FITS = ["best", "first", "next"] as const;
+const ENGINES = ["auto", "wasm", "js"] as const;
+
+const ADDRESS_SPACE = 2 ** 32;
+/** The last granule of 4 GiB is never used, so that every address and size fits a word. */
+const HIGHEST = ADDRESS_SPACE - 16;
+
+/** Marks the options of a heap that exists already. */
+const ATTACH = Symbol("attach");
+
+/**
+ * A heap in a memory: `allocate` answers a pointer, the byte offset of a block; `deallocate` gives the block back.
+ *
+ * ```ts
+ * const heap = new Heap();
+ * const p = heap.allocate(1024);
+ * heap.view(Float32Array, p, 256).fill(1);
+ * heap.deallocate(p);
+ * ```
+ *
+ * Every error is a `HeapError`, and leaves the heap as it was.
+ */
+export class Heap {
+  /** What the heap lives in. */
+  readonly memory: HeapMemory;
+  /** The engine that was picked. */
+  readonly engine: EngineName;
+  readonly #engine: Engine;
+
+  /**
+   * Makes a heap. What the memory holds from `base` on is overwritten.
+   *
+   * Throws `BAD_OPTIONS`, saying which option is wrong and what is allowed; `OUT_OF_MEMORY` where the memory is too small
+   * and can't grow. Cost: the first heap of a program compiles the engine, a few milliseconds at most.
+   */
+  constructor(options: HeapOptions = {}) {
+    const { memory, base, limit, margin, fit, small, engine } = checked(options);
+    this.memory = memory ?? ownMemory();
+    const picked = engineOn(this.memory, engine);
+    this.engine = picked.name;
+    this.#engine = picked.engine;
+    if (ATTACH in options) {
+      if (this.#engine.heap_attach(base) === OK) return;
+      throw badOptions(
+        `there is no heap at base ${base}: expected the base that the heap was made with`,
+      );
+    }
+    const code = this.#engine.heap_create(base, limit ?? 0, margin ?? -1, FITS.indexOf(fit), small);
+    if (code === OUT_OF_MEMORY) {
+      throw new HeapError(
+        "OUT_OF_MEMORY",
+        `no room for a heap at base ${base}: the memory has ${this.buffer.byteLength} bytes and can't grow as far`,
+      );
+    }
+    if (code !== OK) {
+      throw badOptions(
+        `limit ${shown(options.limit)} is less than 4 KiB above base ${base}: expected more room for the heap`,
+      );
+    }
+  }
+
+  /**
+   * Joins a heap that exists in a memory, made there by this or another program, engine or thread; all of a heap's state
+   * is in the memory. Two threads must not use it at the same time.
+   *
+   * `base` is the one that the heap was made with, or that `stats()` tells. Throws `BAD_OPTIONS` where there is no heap.
+   */
+  static attach(memory: HeapMemory, base = 0, options: Pick<HeapOptions, "engine"> = {}): Heap {
+    const joined: HeapOptions & { [ATTACH]: true } = { ...options, memory, base, [ATTACH]: true };
+    return new this(joined);
+  }
+
+  /** The memory's buffer as it is now. A `WebAssembly.Memory` gets another one when it grows. */
+  get buffer(): ArrayBuffer | SharedArrayBuffer {
+    return bufferOf(this.memory);
+  }
+
+  /**
+   * A block of at least `size` bytes (0 to 2147418112), with whatever the memory held before; its pointer, never 0. Size 0
+   * gets a block of its own too.
+   *
+   * Pointers are multiples of 16 from 16 bytes up, of 8 below, and of `alignment` where it is given: a power of two from 1
+   * to 65536. Throws `INVALID_SIZE`, `INVALID_ALIGNMENT`, `OUT_OF_MEMORY`. Cost: bounded, but for moves of the break.
+   */
+  allocate(size: number, alignment?: number): number {
+    const pointer = this.tryAllocate(size, alignment);
+    if (pointer === 0) throw outOfMemory(size);
+    return pointer;
+  }
+
+  /** The same, with 0 for an answer where the memory is out. Throws `INVALID_SIZE` and `INVALID_ALIGNMENT`. */
+  tryAllocate(size: number, alignment?: number): number {
+    if (size >>> 0 !== size) throw invalidSize(size);
+    if (alignment !== undefined && !isAlignment(alignment)) throw invalidAlignment(alignment);
+    let pointer: number;
+    try {
+      pointer =
+        alignment === undefined
+          ? this.#engine.allocate(size)
+          : this.#engine.heap_allocate(size, alignment);
+    } catch (error) {
+      throw trapped(error);
+    }
+    return pointer !== 0 ? pointer >>> 0 : this.#refused(size);
+  }
+
+  /** `allocate`, with `size` bytes of zeros in the block. Cost: linear in `size`. */
+  allocateZeroed(size: number): number {
+    if (size >>> 0 !== size) throw invalidSize(size);
+    const pointer = this.#ask((engine) => engine.calloc(1, size)) >>> 0;
+    if (pointer === 0) {
+      this.#refused(size);
+      throw outOfMemory(size);
+    }
+    return pointer;
+  }
+
+  /** What the engine answers to all but the calls that are most often made. */
+  #ask<Answer>(question: (engine: Engine) => Answer): Answer {
+    try {
+      return question(this.#engine);
+    } catch (error) {
+      throw trapped(error);
+    }
+  }
+
+  /** 0 where the engine answered that because the memory is out. */
+  #refused(size: number): 0 {
+    if (this.#engine.heap_error() === OUT_OF_MEMORY) return 0;
+    throw invalidSize(size);
+  }
+
+  /**
+   * Makes a block larger or smaller, its contents kept up to the smaller of both sizes; its pointer, which may be a new
+   * one: the old one is then no longer a block's. For pointer 0 it is `allocate`. Alignments beyond 16 are not kept.
+   *
+   * The block stays where it is when it shrinks (a small one may move to a smaller slot) and when what is free behind it
+   * suffices. Throws `INVALID_SIZE`, `OUT_OF_MEMORY` (the block is then as it was), and what `deallocate` throws.
+   * Cost: bounded, and linear in the block's size where it moves.
+   */
+  reallocate(pointer: number, size: number): number {
+    if (pointer >>> 0 !== pointer) throw noAddress(pointer);
+    if (size >>> 0 !== size) throw invalidSize(size);
+    const moved = this.#ask((engine) => engine.heap_reallocate(pointer, size)) >>> 0;
+    if (moved !== 0) return moved;
+    const code = this.#engine.heap_error();
+    if (code === OUT_OF_MEMORY) throw outOfMemory(size);
+    throw code === INVALID_SIZE ? invalidSize(size) : pointerError(code, pointer);
+  }
+
+  /**
+   * Gives a block back. Nothing is done for 0.
+   *
+   * Throws `DOUBLE_FREE` where the pointer's memory is free already, `INVALID_POINTER` where no block begins there,
+   * `OUT_OF_HEAP` where the memory is not the heap's, `CORRUPT` where the block's header can't be true. Cost: bounded.
+   */
+  deallocate(pointer: number): void {
+    if (pointer >>> 0 !== pointer) throw noAddress(pointer);
+    let code: number;
+    try {
+      code = this.#engine.heap_release(pointer);
+    } catch (error) {
+      throw trapped(error);
+    }
+    if (code !== OK) throw pointerError(code, pointer);
+  }
+
+  /** Bytes that the block at `pointer` has room for: what was asked for or a little more. Throws as `deallocate` does. */
+  usableSize(pointer: number): number {
+    if (pointer >>> 0 !== pointer) throw noAddress(pointer);
+    const size = this.#ask((engine) => engine.malloc_usable_size(pointer)) >>> 0;
+    if (size !== 0) return size;
+    throw pointerError(pointer === 0 ? OUT_OF_HEAP : this.#engine.heap_error(), pointer);
+  }
+
+  /** Whether `pointer` is that of a live block of this heap. Cost: bounded. */
+  owns(pointer: number): boolean {
+    if (pointer >>> 0 !== pointer) return false;
+    return this.#ask((engine) => engine.heap_owns(pointer)) !== 0;
+  }
+
+  /**
+   * A view of `length` elements onto the start of a live block, on the memory's buffer as it is now. When the memory
+   * grows, views onto an unshared WebAssembly.Memory are detached: ask for the view again after allocating.
+   *
+   * Throws `INVALID_SIZE` where the block is smaller than that, and as `deallocate` does. Cost: one object.
+   */
+  view<View>(type: TypedArrayType<View>, pointer: number, length: number): View {
+    const room = this.usableSize(pointer);
+    const bytes = length * type.BYTES_PER_ELEMENT;
+    if (!Number.isInteger(length) || length < 0 || bytes > room) {
+      throw new HeapError(
+        "INVALID_SIZE",
+        `length ${shown(length)} is not a whole number of elements from 0 to ` +
+          `${Math.floor(room / type.BYTES_PER_ELEMENT)}: the block at ${pointer} has ${room} bytes`,
+        { pointer, size: bytes },
+      );
+    }
+    return new type(this.buffer, pointer, length);
+  }
+
+  /**
+   * Gives the free end of the heap back where the memory can shrink, which is a resizable ArrayBuffer that ends where the
+   * heap does; the number of bytes given back. Cost: bounded.
+   */
+  trim(): number {
+    return this.#ask((engine) => engine.heap_trim()) >>> 0;
+  }
+
+  /** What is in the heap. Cost: linear in the number of blocks; it walks the heap. */
+  stats(): HeapStats {
+    const stat = (which: number): number => this.#ask((engine) => engine.heap_stat(which)) >>> 0;
+    const stats: HeapStats = {
+      heapBytes: stat(0),
+      peakHeapBytes: stat(2),
+      breakMoves: stat(1),
+      base: stat(3),
+      break: stat(4),
+      limit: stat(5),
+      usedBytes: 0,
+      freeBytes: 0,
+      usedBlocks: 0,
+      freeBlocks: 0,
+      largestFree: 0,
+    };
+    for (const { size, kind } of this.walk()) {
+      if (kind === "used" || kind === "used-slot") {
+        stats.usedBytes += size;
+        stats.usedBlocks += 1;
+      } else if (kind === "free" || kind === "free-slot") {
+        stats.freeBytes += size;
+        if (size > 0) stats.freeBlocks += 1;
+        if (kind === "free" && size > stats.largestFree) stats.largestFree = size;
+      }
+    }
+    return stats;
+  }
+
+  /**
+   * Everything in the heap, in address order; the last entry is the free end of the heap, which may be empty. The heap
+   * must not be changed during the walk. Cost: bounded for each entry.
+   */
+  *walk(): Generator<Entry, void, undefined> {
+    const next = (entry: number): number => this.#ask((engine) => engine.heap_walk(entry)) >>> 0;
+    for (let last = 0, at = next(0); at !== 0; last = at, at = next(at)) {
+      if (at <= last) throw corrupt(`the block at ${last} leads back to ${at}`, last);
+      const kind = KINDS[this.#engine.heap_walked_kind()]!;
+      yield { address: at, size: this.#engine.heap_walked_size() >>> 0, kind };
+    }
+  }
+
+  /**
+   * Proves every invariant of the heap. Throws `CORRUPT` with the name of the first that is broken, what it says and
+   * where; something then wrote outside of its block. Cost: linear in the number of blocks and slabs.
+   */
+  check(): void {
+    const code = this.#ask((engine) => engine.heap_check());
+    if (code === 0) return;
+    const name = String.fromCharCode(code >> 8) + (code & 255);
+    const at = this.#engine.heap_check_at() >>> 0;
+    throw corrupt(`${name} is broken at ${at}: ${INVARIANTS[name]}`, at);
+  }
+
+  /**
+   * Frees every block at once; their pointers are no longer anybody's. The memory stays the heap's. Cost: linear in the
+   * number of blocks; a slab counts as one. Throws `CORRUPT` where a header can't be true.
+   */
+  reset(): void {
+    const code = this.#ask((engine) => engine.heap_reset());
+    if (code !== 0) throw corrupt("a block has no size");
+  }
+}
+
+/** Options with their defaults; throws `BAD_OPTIONS` for what is not allowed. */
+function checked(options: HeapOptions) {
+  const {
+    memory,
+    base = 0,
+    limit,
+    margin,
+    fit = "best",
+    small = MAX_SMALL,
+    engine = "auto",
+  } = options;
+  expectInteger("base", base, 0, ADDRESS_SPACE - 1);
+  if (limit !== undefined) expectInteger("limit", limit, 1, ADDRESS_SPACE);
+  if (margin !== undefined) expectInteger("margin", margin, 0, ADDRESS_SPACE);
+  expectInteger("small", small, 0, MAX_SMALL);
+  expectOneOf("fit", fit, FITS);
+  expectOneOf("engine", engine, ENGINES);
+  return {
+    memory: memory === undefined ? undefined : expectMemory(memory),
+    base,
+    limit: limit === undefined ? undefined : Math.min(limit, HIGHEST),
+    margin: margin === undefined ? undefined : Math.min(margin, HIGHEST),
+    fit,
+    small,
+    engine,
+  };
+}
+
+/** The error for what an engine threw: a trap means that what the heap notes in the memory led it out of there. */
+function trapped(error: unknown): unknown {
+  const isTrap = error instanceof Error && error.name === "RuntimeError";
+  return isTrap ? corrupt("the heap's own words lead out of the memory", undefined, error) : error;
+}
+
+function expectInteger(option: string, value: unknown, least: number, most: number): void {
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return;
+  throw badOptions(
+    `${option} is ${shown(value)}: expected a whole number of bytes from ${least} to ${most}`,
+  );
+}
+
+function expectOneOf(option: string, value: unknown, allowed: readonly unknown[]): void {
+  if (allowed.includes(value)) return;
+  throw badOptions(`${option} is ${shown(value)}: expected ${allowed.map(shown).join(", ")}`);
+}
+
+function isAlignment(alignment: number): boolean {
+  return (
+    alignment >>> 0 === alignment &&
+    alignment > 0 &&
+    alignment <= MAX_ALIGNMENT &&
+    (alignment & (alignment - 1)) === 0
+  );
+}

@@ -1,0 +1,385 @@
+/** Rows 8 and 9: where a heap can live, whom it shares the memory with, and how far it reaches. */
+
+import { describe, expect, test } from "vitest";
+
+import { CONTROL, MAX_SIZE } from "../../engine/layout.ts";
+import type { AnyMemory } from "../../engine/memory/any-memory.ts";
+import { bytesOf, createEngine, FORMS, imageOf, PAGE, resizable, wasmMemory } from "./engines.ts";
+import { blocksOf } from "./picture.ts";
+import { DEFAULT_SMALL, heapOf, TestHeap, uncreated } from "./test-heap.ts";
+
+const GIB = 2 ** 30;
+
+describe.each(FORMS)("%s", (form) => {
+  const kinds: [string, () => AnyMemory][] = [
+    ["a WebAssembly.Memory", () => wasmMemory(0, 64)],
+    [
+      "a shared WebAssembly.Memory",
+      () => new WebAssembly.Memory({ initial: 1, maximum: 64, shared: true }),
+    ],
+  ];
+  if (form !== "wasm") {
+    kinds.push(
+      ["a fixed ArrayBuffer", () => new ArrayBuffer(64 * PAGE)],
+      ["a resizable ArrayBuffer", () => resizable(0, 64)],
+      ["a fixed SharedArrayBuffer", () => new SharedArrayBuffer(64 * PAGE)],
+      [
+        "a growable SharedArrayBuffer",
+        () => new SharedArrayBuffer(0, { maxByteLength: 64 * PAGE }),
+      ],
+      ["a buffer whose length is no multiple of anything", () => new ArrayBuffer(64 * PAGE - 7)],
+    );
+  }
+
+  describe.each(kinds)("8 a heap in %s", (_, create) => {
+    test.each([0, DEFAULT_SMALL])("up to its last granule, and again; small %d", async (small) => {
+      const memory = create();
+      const heap = await heapOf(form, { memory, small });
+      const fill = (): number[] => {
+        const live: number[] = [];
+        for (const size of [100_000, 1000, 100, 10]) {
+          for (let p = heap.request(size); typeof p === "number"; p = heap.request(size)) {
+            heap.bytes(p, size).fill(live.length + 1);
+            live.push(p);
+          }
+        }
+        return live;
+      };
+      const live = fill();
+      expect(heap.break).toBeGreaterThan(64 * PAGE - 32);
+      expect(heap.break).toBeLessThanOrEqual(64 * PAGE);
+      heap.expectSound();
+      live.forEach((p, i) => expect(bytesOf(memory)[p]).toBe((i + 1) & 255));
+      for (const p of live) expect(heap.release(p)).toBe("OK");
+      expect(heap.walk().some(({ kind }) => kind === 1 || kind === 3)).toBe(false);
+      expect(fill().length).toBeGreaterThan(live.length / 2);
+    });
+  });
+
+  describe("8 base and limit", () => {
+    test("nothing outside of them is touched", async () => {
+      const memory = wasmMemory(8);
+      bytesOf(memory).fill(0xaa);
+      const heap = await heapOf(form, {
+        memory,
+        base: 3000,
+        limit: 5 * PAGE - 3,
+        small: DEFAULT_SMALL,
+      });
+      let size = 1;
+      while (typeof heap.request(size) === "number") size += 10;
+      expect(heap.base).toBe(3008);
+      expect(heap.break).toBeLessThanOrEqual(5 * PAGE - 16);
+      expect(
+        bytesOf(memory)
+          .subarray(0, 3008)
+          .every((byte) => byte === 0xaa),
+      ).toBe(true);
+      expect(
+        bytesOf(memory)
+          .subarray(5 * PAGE - 16)
+          .every((byte) => byte === 0xaa),
+      ).toBe(true);
+    });
+
+    test("several heaps in one memory know nothing of each other", async () => {
+      const memory = wasmMemory(1);
+      const ranges = [
+        [0, 3],
+        [3, 7],
+        [7, 12],
+      ] as const;
+      const heaps = [];
+      for (const [from, to] of ranges) {
+        heaps.push(
+          await heapOf(form, { memory, base: from * PAGE, limit: to * PAGE, small: DEFAULT_SMALL }),
+        );
+      }
+      const live: number[][] = [[], [], []];
+      for (let size = 0; size < 20_000; size += 40) {
+        heaps.forEach((heap, i) => {
+          const p = heap.request(size);
+          if (typeof p !== "number") return;
+          heap.bytes(p, size).fill(i + 1);
+          live[i]!.push(p);
+        });
+      }
+      heaps.forEach((heap, i) => {
+        const [from, to] = ranges[i]!;
+        expect(heap.break).toBeLessThanOrEqual(to * PAGE);
+        expect(live[i]!.every((p) => p > from * PAGE && p < to * PAGE)).toBe(true);
+        for (const p of live[(i + 1) % 3]!.slice(-5)) expect(heap.release(p)).toBe("OUT_OF_HEAP");
+        for (const p of live[i]!) expect(heap.release(p)).toBe("OK");
+        expect(heap.walk().some(({ kind }) => kind === 1 || kind === 3)).toBe(false);
+      });
+    });
+  });
+
+  describe("8 attach", () => {
+    test.each(FORMS)("an engine joins the heap that another made: %s", async (other) => {
+      const memory = wasmMemory(0);
+      const heap = await heapOf(form, {
+        memory,
+        base: 1000,
+        small: DEFAULT_SMALL,
+        fit: "next",
+        margin: 5000,
+      });
+      const live = Array.from({ length: 200 }, (_, i) => heap.allocate(i * 9));
+      const joined = await uncreated(other, memory);
+      expect(joined.engine.heap_attach(1000)).toBe(0);
+      expect(joined.base).toBe(heap.base);
+      expect(joined.walk()).toEqual(heap.walk());
+      // Both go on in turn.
+      live.forEach((p, i) => expect((i % 2 === 0 ? heap : joined).release(p)).toBe("OK"));
+      const turns = [heap, joined].map((each) =>
+        Array.from({ length: 200 }, (_, i) => each.allocate(i * 50)),
+      );
+      for (const p of turns[0]!) expect(joined.release(p)).toBe("OK");
+      for (const p of turns[1]!) expect(heap.release(p)).toBe("OK");
+      expect(heap.unchanged(() => joined.release(turns[0]![5]!))).not.toBe("OK");
+    });
+
+    test("not where there is no heap", async () => {
+      const memory = wasmMemory(2);
+      const heap = await heapOf(form, { memory, base: PAGE });
+      const joined = await uncreated(form, memory);
+      for (const base of [
+        0,
+        16,
+        PAGE - 16,
+        PAGE + 16,
+        2 * PAGE - 16,
+        2 * PAGE,
+        100 * PAGE,
+        -1,
+        -16,
+        -(2 ** 31),
+      ]) {
+        expect(
+          joined.unchanged(() => joined.engine.heap_attach(base)),
+          `${base}`,
+        ).toBe(8);
+      }
+      expect(joined.base).toBe(0);
+      expect(joined.engine.heap_attach(PAGE)).toBe(0);
+      expect(joined.base).toBe(heap.base);
+    });
+
+    test("where it fails the engine stays with its heap", async () => {
+      const heap = await heapOf(form, { memory: wasmMemory(2) });
+      expect(heap.engine.heap_attach(PAGE)).toBe(8);
+      expect(heap.base).toBe(16);
+      heap.allocate(10);
+    });
+  });
+
+  describe("8 somebody else grows the same memory", () => {
+    /** Grows the memory by pages of somebody else's, and fills them. */
+    function grow(memory: WebAssembly.Memory, pages: number): { from: number; to: number } {
+      const from = memory.grow(pages) * PAGE;
+      const to = from + pages * PAGE;
+      bytesOf(memory).fill(0xee, from, to);
+      return { from, to };
+    }
+
+    function isUntouched(
+      memory: WebAssembly.Memory,
+      { from, to }: { from: number; to: number },
+    ): boolean {
+      return bytesOf(memory)
+        .subarray(from, to)
+        .every((byte) => byte === 0xee);
+    }
+
+    test("views are made again: nothing is lost", async () => {
+      const memory = wasmMemory(0);
+      const heap = await heapOf(form, { memory, small: DEFAULT_SMALL });
+      const p = heap.allocate(1000);
+      grow(memory, 1);
+      expect(heap.release(p)).toBe("OK");
+      expect(heap.allocate(1000)).toBe(p);
+    });
+
+    test.skipIf(form === "source")(
+      "views are made again, also in code that is optimised for every kind of memory",
+      async () => {
+        for (const [, create] of kinds) {
+          const heap = await heapOf(form, { memory: create(), small: DEFAULT_SMALL });
+          for (let left = 20_000; left > 0; left--)
+            heap.engine.heap_release(heap.engine.malloc(left % 2000));
+        }
+        const memory = wasmMemory(0);
+        const heap = await heapOf(form, { memory, small: DEFAULT_SMALL });
+        for (let left = 20; left > 0; left--) {
+          memory.grow(left % 2); // 0 detaches too
+          const p = heap.allocate(left);
+          memory.grow(left % 2);
+          expect(heap.release(p)).toBe("OK");
+        }
+      },
+    );
+
+    test("the heap goes on behind a gap", async () => {
+      const memory = wasmMemory(0);
+      const heap = await heapOf(form, { memory });
+      const p = heap.allocate(100);
+      const others = grow(memory, 2);
+      const q = heap.allocate(heap.top.size + 10);
+      expect(q).toBeGreaterThan(others.to);
+      expect(isUntouched(memory, others)).toBe(true);
+      expect(heap.picture(p)).toMatch(/^used 112, free \d+, gap \d+, own \d+, used \d+, top$/);
+      const gap = heap.walk().find(({ kind }) => kind === 5)!;
+      expect(gap.address).toBe(others.from);
+      expect(gap.address + gap.size).toBeGreaterThanOrEqual(others.to);
+      // What was left before the gap is used, and the gap is no part of the heap.
+      const left = blocksOf(memory, heap.base).find(
+        ({ address, kind }) => kind === "free" && address > p,
+      )!;
+      expect(heap.allocate(left.size - 4)).toBe(left.address);
+      expect(heap.engine.heap_stat(0)).toBe(heap.break - heap.base - 2 * PAGE);
+      expect(heap.release(q)).toBe("OK");
+      expect(heap.release(p)).toBe("OK");
+    });
+
+    test("again and again", async () => {
+      const memory = wasmMemory(0);
+      const heap = await heapOf(form, { memory, small: DEFAULT_SMALL });
+      const others = [];
+      const live = [];
+      for (let i = 0; i < 10; i++) {
+        live.push(heap.allocate(heap.top.size + i * PAGE), heap.allocate(100));
+        others.push(grow(memory, 1 + (i % 3)));
+        heap.expectSound();
+      }
+      expect(others.every((each) => isUntouched(memory, each))).toBe(true);
+      const gaps = blocksOf(memory, heap.base).filter(({ kind }) => kind === "gap");
+      expect(gaps.length).toBeGreaterThan(3);
+      const gapBytes = gaps.reduce((sum, { size }) => sum + size - 16, 0);
+      expect(heap.engine.heap_stat(0)).toBe(heap.break - heap.base - gapBytes);
+      for (const p of live) expect(heap.release(p)).toBe("OK");
+      heap.engine.heap_reset();
+      expect(others.every((each) => isUntouched(memory, each))).toBe(true);
+    });
+
+    test("a block does not grow over a gap, nor join what is behind it", async () => {
+      const memory = wasmMemory(0);
+      const heap = await heapOf(form, { memory });
+      const p = heap.allocate(heap.top.size - 4);
+      heap.bytes(p, 1000).fill(7);
+      const others = grow(memory, 1);
+      const q = heap.reallocate(p, 3 * PAGE) as number;
+      expect(q).toBeGreaterThan(others.to);
+      expect(heap.bytes(q, 1000).every((byte) => byte === 7)).toBe(true);
+      expect(heap.release(q)).toBe("OK");
+      const kinds = blocksOf(memory, heap.base).map(({ kind }) => kind);
+      expect(kinds).toEqual(["free", "gap", "own", "top"]);
+      expect(isUntouched(memory, others)).toBe(true);
+    });
+
+    test("below a limit of its own the heap takes what others grew", async () => {
+      const memory = wasmMemory(0);
+      const heap = await heapOf(form, { memory, limit: 8 * PAGE });
+      memory.grow(2);
+      const { address } = heap.top;
+      heap.allocate(heap.top.size + PAGE);
+      expect(heap.picture(address)).not.toMatch("gap");
+    });
+  });
+
+  describe("9 above 2 GiB", () => {
+    test("pointers are right on both sides of 2 GiB", async () => {
+      const memory = sparse();
+      const heap = await heapOf(form, { memory, base: 2 * GIB - PAGE, small: DEFAULT_SMALL });
+      const live = use(heap, 4000);
+      expect(Math.min(...live)).toBeLessThan(2 * GIB);
+      expect(Math.max(...live)).toBeGreaterThan(2 * GIB);
+      heap.expectSound();
+      finish(heap, live);
+    });
+
+    test("up to the end of 4 GiB", async () => {
+      const memory = sparse();
+      const base = 4 * GIB - 4 * PAGE;
+      const heap = await heapOf(form, { memory, base, small: DEFAULT_SMALL });
+      expect(heap.base).toBe(base);
+      const live = [];
+      for (const size of [1000, 100, 0]) {
+        for (let p = heap.request(size); typeof p === "number"; p = heap.request(size))
+          live.push(p);
+      }
+      expect(heap.engine.heap_error()).toBe(1);
+      expect(heap.break).toBe(4 * GIB - 16);
+      expect(Math.max(...live)).toBeGreaterThan(4 * GIB - 64);
+      heap.expectSound();
+      finish(heap, live);
+    });
+
+    // The source takes seconds to prove a map of 8 million cells.
+    test.skipIf(form === "source")("a heap of 4 GiB", async () => {
+      const memory = sparse();
+      const heap = await heapOf(form, { memory, limit: 2 ** 32 - 16 });
+      const p = heap.allocate(MAX_SIZE);
+      const q = heap.allocate(MAX_SIZE - 32 * 2 ** 20); // but for the map
+      expect(q).toBeGreaterThan(p + MAX_SIZE);
+      expect(heap.usableSize(q)).toBeGreaterThanOrEqual(MAX_SIZE - 32 * 2 ** 20);
+      const live = use(heap, 200);
+      expect(Math.max(...live)).toBeGreaterThan(3.5 * GIB);
+      expect(heap.engine.heap_stat(0) >>> 0).toBeGreaterThan(3.9 * GIB);
+      expect(heap.request(MAX_SIZE)).toBe("OUT_OF_MEMORY");
+      expect(heap.release(p)).toBe("OK");
+      expect(heap.release(p)).toBe("DOUBLE_FREE");
+      expect(heap.allocate(MAX_SIZE)).toBe(p);
+      finish(heap, [...live, p, q]);
+    });
+
+    function sparse(): WebAssembly.Memory {
+      return new WebAssembly.Memory({ initial: 65536, maximum: 65536 });
+    }
+
+    /** Blocks and slots of many sizes, some freed and some moved; those that are live. */
+    function use(heap: TestHeap, count: number): number[] {
+      const live: number[] = [];
+      for (let i = 0; i < count; i++) {
+        const size = (i * 7919) % 1500;
+        live.push(heap.allocate(size, i % 11 === 0 ? 64 : 0));
+        if (i % 3 === 2) heap.release(live.splice((i * 31) % live.length, 1)[0]!);
+        if (i % 5 === 0) {
+          const at = (i * 17) % live.length;
+          live[at] = heap.reallocate(live[at]!, (i * 13) % 3000) as number;
+        }
+      }
+      return live;
+    }
+
+    /** Frees all that is live, once. */
+    function finish(heap: TestHeap, live: number[]): void {
+      for (const p of live) {
+        expect(heap.release(p)).toBe("OK");
+        expect(heap.release(p)).not.toBe("OK");
+      }
+      heap.expectSound();
+      expect(heap.walk().some(({ kind }) => kind === 1 || kind === 3)).toBe(false);
+    }
+  });
+});
+
+test("8 two instances of the wasm have a heap each", async () => {
+  const memory = wasmMemory(1);
+  const [one, two] = await Promise.all([
+    createEngine("wasm", memory),
+    createEngine("wasm", memory),
+  ]);
+  const heaps = [one, two].map((engine) => new TestHeap(engine, memory));
+  const [p, q] = heaps.map((heap) => heap.allocate(100));
+  expect(heaps[0]!.base).toBe(PAGE);
+  expect(heaps[1]!.base).toBe(2 * PAGE);
+  // Each takes what the other grew for somebody else's.
+  for (let left = 100; left > 0; left--) for (const heap of heaps) heap.allocate(10_000);
+  const before = imageOf(memory);
+  expect(heaps[0]!.release(q!)).toBe("OUT_OF_HEAP");
+  expect(imageOf(memory).equals(before)).toBe(true);
+  expect(heaps.map((heap, i) => heap.release([p, q][i]!))).toEqual(["OK", "OK"]);
+  for (const heap of heaps) heap.expectSound();
+  expect(CONTROL % 16).toBe(0);
+});

@@ -1,0 +1,37 @@
+/** The smallest cases of bugs that were found by random programs: each failed once. */
+
+import { describe, expect, test } from "vitest";
+
+import { FORMS, wasmMemory } from "./engines.ts";
+import { ERRORS, heapOf, uncreated } from "./test-heap.ts";
+
+describe.each(FORMS)("%s", (form) => {
+  test("a block grows in place while the map moves away from before it", async () => {
+    const heap = await uncreated(form, wasmMemory(0));
+    heap.engine.heap_create(0, 0, -1, 0, 0);
+    const p = heap.allocate(0);
+    heap.reallocate(p, 127_613);
+    heap.expectSound();
+  });
+
+  test("a map that is made close to the memory's end reaches its own end", async () => {
+    const memory = new WebAssembly.Memory({ initial: 2, maximum: 1600 });
+    const heap = await heapOf(form, { memory });
+    heap.allocate(1600 * 65536 - 600_000);
+    heap.expectSound();
+  });
+});
+
+test.each(FORMS)("%s: a header of no size is named, not walked for ever", async (form) => {
+  const memory = wasmMemory(2);
+  const heap = await heapOf(form, { memory });
+  heap.allocate(3000);
+  const second = heap.allocate(3000);
+  heap.allocate(3000);
+  const header = new Int32Array(memory.buffer, second - 4, 1);
+  const before = header[0]!;
+  header[0] = 3;
+  expect(heap.release(second + 64)).toBe("CORRUPT");
+  expect(ERRORS[heap.engine.heap_reset()]).toBe("CORRUPT");
+  header[0] = before;
+});

@@ -1,0 +1,893 @@
+/** What a heap does, row by row, in each form of the engine. Blocks have no slabs here unless a test says so. */
+
+import { describe, expect, test } from "vitest";
+
+import { CONTROL, HEADER, MAGIC, MAX_ALIGNMENT, MAX_SIZE } from "../../engine/layout.ts";
+import { FORMS, PAGE, resizable, wasmMemory } from "./engines.ts";
+import { blocksOf, tagsOf, word } from "./picture.ts";
+import { DEFAULT_SMALL, type HeapOptions, heapOf, type TestHeap, uncreated } from "./test-heap.ts";
+
+/** The memory that a heap at base 0 has at first. */
+const FIRST_BREAK = 2 * PAGE;
+/** With a limit this near the first map reaches to it, so that no new one gets in between. */
+const NEAR: HeapOptions = { limit: 4 * PAGE };
+
+describe.each(FORMS)("%s", (form) => {
+  const plain = (options: HeapOptions = {}): Promise<TestHeap> => heapOf(form, options);
+
+  describe("1 first use", () => {
+    test("the first request makes a heap at the end of the memory", async () => {
+      const memory = wasmMemory(3);
+      const heap = await uncreated(form, memory);
+      const p = heap.engine.malloc(100) >>> 0;
+      expect(heap.base).toBe(3 * PAGE);
+      expect(heap.break).toBe(4 * PAGE);
+      expect(word(memory, 3 * PAGE)).toBe(MAGIC);
+      expect(p).toBe(blocksOf(memory, heap.base).find(({ kind }) => kind === "used")!.address);
+      expect(heap.picture(p)).toBe("used 112, top");
+    });
+
+    test("in an empty memory it begins behind address 0, so that no pointer is 0", async () => {
+      const heap = await uncreated(form, wasmMemory(0));
+      heap.allocate(0);
+      expect(heap.base).toBe(16);
+    });
+
+    test("the break moves by a page at least, and the rest is the margin for what comes next", async () => {
+      const heap = await uncreated(form, wasmMemory(1));
+      heap.allocate(1);
+      expect(heap.break).toBe(2 * PAGE);
+      expect(heap.breakMoves).toBe(1);
+      for (let left = 50; left > 0; left--) heap.allocate(1000);
+      expect(heap.breakMoves).toBe(1);
+    });
+
+    test.each([
+      ["malloc", (heap: TestHeap) => heap.engine.malloc(200_000)],
+      ["calloc", (heap: TestHeap) => heap.engine.calloc(1000, 200)],
+      ["aligned_alloc", (heap: TestHeap) => heap.engine.aligned_alloc(4096, 200_000)],
+      ["realloc of 0", (heap: TestHeap) => heap.engine.realloc(0, 200_000)],
+      ["allocate", (heap: TestHeap) => heap.engine.allocate(200_000)],
+    ])("any request makes the heap, of any size: %s", async (_, request) => {
+      const heap = await uncreated(form, wasmMemory(1));
+      const p = request(heap) >>> 0;
+      expect(p).toBeGreaterThan(PAGE);
+      expect(heap.usableSize(p)).toBeGreaterThanOrEqual(200_000);
+      expect(heap.break).toBeGreaterThanOrEqual(p + 200_000);
+      expect(heap.break % PAGE).toBe(0);
+    });
+
+    test("what is no request makes none", async () => {
+      const memory = wasmMemory(1);
+      const heap = await uncreated(form, memory);
+      const { engine } = heap;
+      heap.unchanged(() => {
+        engine.free(0);
+        expect(heap.release(0)).toBe("OK");
+        expect(heap.release(64)).toBe("OUT_OF_HEAP");
+        expect(heap.owns(64)).toBe(false);
+        expect(heap.usableSize(64)).toBe(0);
+        expect(heap.reallocate(64, 10)).toBe("OUT_OF_HEAP");
+        expect(engine.heap_walk(0)).toBe(0);
+        expect(engine.heap_check()).toBe(0);
+        expect(engine.heap_trim()).toBe(0);
+        engine.heap_reset();
+        expect([0, 1, 2, 3, 4, 5].map((each) => engine.heap_stat(each))).toEqual([
+          0, 0, 0, 0, 0, 0,
+        ]);
+        expect(engine.heap_break()).toBe(0);
+      });
+    });
+
+    test("without memory for it there is no heap, and with it there is", async () => {
+      const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+      const heap = await uncreated(form, memory);
+      heap.unchanged(() => expect(heap.request(10)).toBe("OUT_OF_MEMORY"));
+      expect(heap.base).toBe(0);
+      expect(heap.engine.heap_init(1024, 0)).toBe(0);
+      expect(heap.allocate(10)).toBeGreaterThan(1024);
+      expect(heap.break).toBe(PAGE);
+    });
+
+    test("heap_init begins at the next granule", async () => {
+      const heap = await uncreated(form, wasmMemory(1));
+      expect(heap.engine.heap_init(1001, 3 * PAGE - 1)).toBe(0);
+      expect(heap.base).toBe(1008);
+      expect(heap.engine.heap_stat(5)).toBe(3 * PAGE - 16);
+      expect(heap.break).toBe(2 * PAGE);
+    });
+
+    test.each<[string, number[]]>([
+      ["the limit is below the base", [PAGE, 1024, 0, 0, 0]],
+      ["no heap has room below the limit", [0, 3000, 0, 0, 0]],
+      ["no such fit", [0, 0, 0, 3, 0]],
+      ["no such fit either", [0, 0, 0, -1, 0]],
+      ["slabs for sizes too large", [0, 0, 0, 0, DEFAULT_SMALL + 1]],
+      ["slabs for sizes below 0", [0, 0, 0, 0, -1]],
+      ["the base rounds up to 4 GiB", [-1, 0, 0, 0, 0]],
+    ])("options that can't be: %s", async (_, [base, limit, margin, fit, small]) => {
+      const heap = await plain({ memory: wasmMemory(4), base: 2 * PAGE });
+      const p = heap.allocate(100);
+      const code = heap.unchanged(() =>
+        heap.engine.heap_create(base!, limit!, margin!, fit!, small!),
+      );
+      expect(code).toBe(8);
+      expect(heap.release(p)).toBe("OK"); // the engine is still with its heap
+    });
+  });
+
+  describe("2 nothing fits", () => {
+    test("the heap expands from the start of the trailing block", async () => {
+      const heap = await plain(NEAR);
+      const p = heap.allocate(100);
+      const { address, size } = heap.top;
+      expect(heap.break).toBe(FIRST_BREAK);
+      expect(heap.allocate(size + 1000)).toBe(address);
+      expect(heap.picture(p)).toBe(`used 112, used ${size + 1008}, top`);
+      expect(heap.break).toBe(FIRST_BREAK + PAGE);
+    });
+
+    test("by a page at least, however little is missing", async () => {
+      const heap = await plain(NEAR);
+      const { address, size } = heap.top;
+      expect(heap.allocate(size - HEADER + 1)).toBe(address);
+      expect(heap.break).toBe(FIRST_BREAK + PAGE);
+      expect(heap.top.size).toBe(PAGE - 16);
+      expect(heap.breakMoves).toBe(2);
+    });
+
+    test("not where the trailing block is just enough", async () => {
+      const heap = await plain(NEAR);
+      const { address, size } = heap.top;
+      expect(heap.allocate(size - HEADER)).toBe(address);
+      expect(heap.break).toBe(FIRST_BREAK);
+      expect(heap.top).toMatchObject({ address: FIRST_BREAK, size: 0 });
+      expect(heap.allocate(1)).toBe(FIRST_BREAK); // and from an empty trailing block
+    });
+
+    test("nor where free blocks would be enough together, but not one of them", async () => {
+      const heap = await plain(NEAR);
+      const [p, , q] = [
+        heap.allocate(50_000),
+        heap.allocate(10),
+        heap.allocate(50_000),
+        heap.allocate(10),
+      ];
+      heap.release(p);
+      heap.release(q);
+      const { address } = heap.top;
+      expect(heap.allocate(60_000)).toBe(address);
+      expect(heap.picture(p)).toBe("free 50016, used 16, free 50016, used 16, used 60016, top");
+    });
+
+    test.each([0, 1, 100_000, 1_000_000])(
+      "a margin of %d bytes is left, in whole pages",
+      async (margin) => {
+        const heap = await plain({ margin });
+        heap.allocate(heap.top.size + 100);
+        expect(heap.top.size).toBeGreaterThanOrEqual(margin);
+        expect(heap.top.size).toBeLessThan(margin + PAGE);
+        expect(heap.break % PAGE).toBe(0);
+      },
+    );
+
+    test("a margin of its own choice grows with the heap", async () => {
+      const heap = await plain({ margin: -1 });
+      heap.allocate(1 << 23);
+      const { size } = heap.top;
+      heap.allocate(size);
+      expect(heap.top.size).toBeGreaterThan((1 << 23) / 16);
+      expect(heap.top.size).toBeLessThan((1 << 23) / 16 + 2 * PAGE);
+    });
+
+    test("a margin that can't be had is done without", async () => {
+      const heap = await plain({ memory: wasmMemory(0, 3), margin: 10 * PAGE });
+      expect(heap.request(heap.top.size + PAGE / 2)).toBeTypeOf("number");
+      expect(heap.break).toBeLessThanOrEqual(3 * PAGE);
+    });
+
+    test("up to the last granule of the memory", async () => {
+      const heap = await plain({ memory: wasmMemory(0, 3) });
+      let last = 0;
+      for (let p = heap.request(1000); typeof p === "number"; p = heap.request(1000)) last = p;
+      for (let p = heap.request(0); typeof p === "number"; p = heap.request(0))
+        last = Math.max(p, last);
+      expect(heap.break).toBe(3 * PAGE);
+      expect(heap.top.size).toBe(0);
+      expect(last).toBe(3 * PAGE - 16);
+    });
+
+    test("before a request fails, every free block is looked at", async () => {
+      const heap = await plain({ memory: wasmMemory(0, 2) });
+      // One bin holds all of these sizes. The last freed are looked at first.
+      const at = [1130, 1030, 1030, 1030, 1030, 1030].map((size) => {
+        const p = heap.allocate(size);
+        heap.allocate(0);
+        return p;
+      });
+      for (const size of [1000, 0]) while (typeof heap.request(size) === "number") continue;
+      for (const p of at) heap.release(p);
+      expect(heap.allocate(1130)).toBe(at[0]);
+      expect(heap.request(1130)).toBe("OUT_OF_MEMORY");
+      expect(heap.request(1030)).toBeTypeOf("number");
+    });
+
+    test("before a request fails, all that is held is joined", async () => {
+      const heap = await plain({ memory: wasmMemory(0, 4), small: 8 });
+      const at = Array.from({ length: 14 }, (_, i) => heap.allocate(1000 + 16 * i));
+      for (const size of [1000, 9]) while (typeof heap.request(size) === "number") continue;
+      for (const p of at) heap.release(p);
+      expect(heap.allocate(14 * 1000)).toBe(at[0]);
+    });
+
+    test("before a request fails, slabs that are empty are given back", async () => {
+      const heap = await plain({ memory: wasmMemory(0, 4), small: DEFAULT_SMALL });
+      const largest = heap.top.size - HEADER;
+      for (let round = 0; round < 3; round++) {
+        const live: number[] = [];
+        for (
+          let i = 0, p = heap.request(i);
+          typeof p === "number";
+          p = heap.request((++i * 37) % 1009)
+        )
+          live.push(p);
+        for (const p of live) expect(heap.release(p)).toBe("OK");
+      }
+      // The table of descriptors and the map have moved, no more.
+      expect(heap.allocate(largest)).toBeGreaterThan(0);
+    });
+
+    test("a larger map comes along where blocks go beyond the old one, whose space is given back", async () => {
+      const heap = await plain();
+      const old = blocksOf(heap.memory, heap.base)[0]!;
+      expect(old).toMatchObject({ address: heap.base + CONTROL, kind: "own" });
+      const p = heap.allocate(10 * PAGE);
+      expect(heap.picture(old.address)).toMatch(/^free 1040, own \d+, used 655376, top$/);
+      expect(heap.owns(p)).toBe(true);
+      expect(heap.allocate(900)).toBe(old.address);
+    });
+  });
+
+  describe("3 something fits", () => {
+    /** A free block of `size` bytes between two in use. */
+    async function hole(size: number): Promise<{ heap: TestHeap; p: number }> {
+      const heap = await plain();
+      heap.allocate(10);
+      const p = heap.allocate(size - HEADER);
+      heap.allocate(10);
+      heap.release(p);
+      expect(heap.picture(p)).toBe(`free ${size}, used 16, top`);
+      return { heap, p };
+    }
+
+    test("a free block of the size is taken", async () => {
+      const { heap, p } = await hole(112);
+      expect(heap.allocate(100)).toBe(p);
+      expect(heap.picture(p)).toBe("used 112, used 16, top");
+      expect(tagsOf(heap.memory, p + 112)).toBe("in use, previous in use");
+      expect(heap.break).toBe(FIRST_BREAK);
+    });
+
+    test("a larger one is split, and its rest is free", async () => {
+      const { heap, p } = await hole(1024);
+      expect(heap.allocate(100)).toBe(p);
+      expect(heap.picture(p)).toBe("used 112, free 912, used 16, top");
+      expect(tagsOf(heap.memory, p)).toBe("in use, previous in use");
+      expect(tagsOf(heap.memory, p + 112)).toBe("free, previous in use");
+      expect(tagsOf(heap.memory, p + 1024)).toBe("in use, previous free");
+      expect(word(heap.memory, p + 1024 - 2 * HEADER)).toBe(912);
+    });
+
+    test("where the rest is the least block it is split", async () => {
+      const { heap, p } = await hole(144);
+      expect(heap.allocate(100)).toBe(p);
+      expect(heap.picture(p)).toBe("used 112, free 32, used 16, top");
+      expect(heap.usableSize(p)).toBe(108);
+    });
+
+    test("where the rest can't be a block it is taken whole", async () => {
+      const { heap, p } = await hole(128);
+      expect(heap.allocate(100)).toBe(p);
+      expect(heap.picture(p)).toBe("used 128, used 16, top");
+      expect(tagsOf(heap.memory, p + 128)).toBe("in use, previous in use");
+      expect(heap.usableSize(p)).toBe(124);
+    });
+
+    test("the rest serves what comes next, until nothing is left", async () => {
+      const { heap, p } = await hole(336);
+      expect([100, 100, 100].map((size) => heap.allocate(size))).toEqual([p, p + 112, p + 224]);
+      expect(heap.picture(p)).toBe("used 112, used 112, used 112, used 16, top");
+    });
+
+    test("the block begins at a multiple of the alignment, with free blocks before and behind it", async () => {
+      const { heap, p } = await hole(4096);
+      const q = heap.allocate(100, 1024);
+      expect(q % 1024).toBe(0);
+      expect(q).toBeGreaterThan(p);
+      expect(heap.picture(p)).toBe(
+        `free ${q - p}, used 112, free ${p + 4096 - q - 112}, used 16, top`,
+      );
+      expect(tagsOf(heap.memory, q)).toBe("in use, previous free");
+    });
+
+    test("an aligned block in the trailing one leaves what is before it free", async () => {
+      const heap = await plain();
+      const { address } = heap.top;
+      const q = heap.allocate(100, 4096);
+      expect(heap.picture(address)).toBe(`free ${q - address}, used 112, top`);
+    });
+  });
+
+  describe("4 deallocate", () => {
+    /** Blocks of 112 bytes, and one of 16 behind them. */
+    async function row(count: number): Promise<{ heap: TestHeap; at: number[] }> {
+      const heap = await plain();
+      const at = Array.from({ length: count }, () => heap.allocate(100));
+      heap.allocate(0);
+      return { heap, at };
+    }
+
+    test("the block is marked free", async () => {
+      const { heap, at } = await row(3);
+      expect(heap.release(at[1]!)).toBe("OK");
+      expect(heap.picture(at[0]!)).toBe("used 112, free 112, used 112, used 16, top");
+      expect(tagsOf(heap.memory, at[1]!)).toBe("free, previous in use");
+      expect(tagsOf(heap.memory, at[2]!)).toBe("in use, previous free");
+      expect(word(heap.memory, at[2]! - 2 * HEADER)).toBe(112);
+      expect(heap.owns(at[1]!)).toBe(false);
+    });
+
+    test("joined with the following", async () => {
+      const { heap, at } = await row(4);
+      heap.release(at[2]!);
+      heap.release(at[1]!);
+      expect(heap.picture(at[0]!)).toBe("used 112, free 224, used 112, used 16, top");
+      expect(word(heap.memory, at[3]! - 2 * HEADER)).toBe(224);
+    });
+
+    test("joined with the preceding", async () => {
+      const { heap, at } = await row(4);
+      heap.release(at[1]!);
+      heap.release(at[2]!);
+      expect(heap.picture(at[0]!)).toBe("used 112, free 224, used 112, used 16, top");
+      expect(tagsOf(heap.memory, at[3]!)).toBe("in use, previous free");
+    });
+
+    test("joined with both", async () => {
+      const { heap, at } = await row(5);
+      heap.release(at[1]!);
+      heap.release(at[3]!);
+      heap.release(at[2]!);
+      expect(heap.picture(at[0]!)).toBe("used 112, free 336, used 112, used 16, top");
+    });
+
+    test("the last block becomes part of the trailing one", async () => {
+      const heap = await plain();
+      const p = heap.allocate(100);
+      const { address, size } = heap.top;
+      const q = heap.allocate(100);
+      expect(q).toBe(address);
+      heap.release(q);
+      expect(heap.top).toEqual({ address, size, kind: "top" });
+      expect(heap.picture(p)).toBe("used 112, top");
+      expect(heap.break).toBe(FIRST_BREAK);
+    });
+
+    test("the last block, joined with the preceding, becomes part of the trailing one", async () => {
+      const heap = await plain();
+      const [p, q, r] = [heap.allocate(100), heap.allocate(100), heap.allocate(100)];
+      heap.release(q);
+      heap.release(r);
+      expect(heap.picture(p)).toBe("used 112, top");
+      expect(heap.top.address).toBe(q);
+    });
+
+    test("at the start of the heap nothing is before it", async () => {
+      const heap = await plain();
+      const first = heap.base + CONTROL;
+      heap.allocate(10 * PAGE); // the map moves away from the start
+      const p = heap.allocate(900);
+      expect(p).toBe(first);
+      expect(tagsOf(heap.memory, p)).toBe("in use, previous in use");
+      expect(heap.release(p)).toBe("OK");
+      expect(tagsOf(heap.memory, p)).toBe("free, previous in use");
+      expect(heap.picture(p)).toMatch(/^free 1040, own /);
+    });
+
+    test("at the end of the heap nothing is behind it", async () => {
+      const heap = await plain(NEAR);
+      const p = heap.allocate(heap.top.size - HEADER);
+      expect(heap.top.size).toBe(0);
+      expect(heap.release(p)).toBe("OK");
+      expect(heap.picture(p)).toBe("top");
+      expect(heap.break).toBe(FIRST_BREAK);
+    });
+
+    test("freed in any order, all is one block again", async () => {
+      for (const order of permutations([0, 1, 2, 3])) {
+        const heap = await plain();
+        const before = heap.top;
+        const at = order.map(() => heap.allocate(100));
+        for (const i of order) expect(heap.release(at[i]!)).toBe("OK");
+        expect(heap.top, `freed in the order ${order}`).toEqual(before);
+      }
+    });
+
+    test("0 does nothing", async () => {
+      const heap = await plain();
+      expect(heap.unchanged(() => heap.release(0))).toBe("OK");
+      heap.unchanged(() => heap.engine.free(0));
+    });
+  });
+
+  describe("6 reallocate", () => {
+    const text = Uint8Array.from({ length: 100 }, (_, i) => i + 1);
+
+    /** Three blocks of 112 bytes, the middle one filled, and one of 16 behind them. */
+    async function three(): Promise<{ heap: TestHeap; p: number; q: number; r: number }> {
+      const heap = await plain();
+      const [p, q, r] = [heap.allocate(100), heap.allocate(100), heap.allocate(100)];
+      heap.allocate(0);
+      heap.bytes(q, 100).set(text);
+      return { heap, p, q, r };
+    }
+
+    test("in place where it shrinks, and the rest is free", async () => {
+      const { heap, p, q } = await three();
+      expect(heap.reallocate(q, 40)).toBe(q);
+      expect(heap.picture(p)).toBe("used 112, used 48, free 64, used 112, used 16, top");
+      expect(heap.bytes(q, 40)).toEqual(text.subarray(0, 40));
+    });
+
+    test("in place where it shrinks, and the rest joins what is free behind it", async () => {
+      const { heap, p, q, r } = await three();
+      heap.release(r);
+      expect(heap.reallocate(q, 40)).toBe(q);
+      expect(heap.picture(p)).toBe("used 112, used 48, free 176, used 16, top");
+    });
+
+    test("as it is where the rest can't be a block", async () => {
+      const { heap, q } = await three();
+      expect(heap.unchanged(() => heap.reallocate(q, 90))).toBe(q);
+      expect(heap.unchanged(() => heap.reallocate(q, 108))).toBe(q);
+    });
+
+    test("in place where the next block is free, which is split", async () => {
+      const { heap, p, q, r } = await three();
+      heap.release(r);
+      expect(heap.reallocate(q, 150)).toBe(q);
+      expect(heap.picture(p)).toBe("used 112, used 160, free 64, used 16, top");
+      expect(heap.bytes(q, 100)).toEqual(text);
+    });
+
+    test("in place where the next block is free, which is taken whole", async () => {
+      const { heap, p, q, r } = await three();
+      heap.release(r);
+      expect(heap.reallocate(q, 210)).toBe(q);
+      expect(heap.picture(p)).toBe("used 112, used 224, used 16, top");
+      expect(tagsOf(heap.memory, q + 224)).toBe("in use, previous in use");
+    });
+
+    test("in place where it is the last block", async () => {
+      const heap = await plain(NEAR);
+      const p = heap.allocate(100);
+      heap.bytes(p, 100).set(text);
+      expect(heap.reallocate(p, 1000)).toBe(p);
+      expect(heap.picture(p)).toBe("used 1008, top");
+      expect(heap.break).toBe(FIRST_BREAK);
+      expect(heap.reallocate(p, FIRST_BREAK)).toBe(p);
+      expect(heap.break).toBeGreaterThan(FIRST_BREAK); // the break moved
+      expect(heap.bytes(p, 100)).toEqual(text);
+    });
+
+    test("down into a free block before it, with its contents", async () => {
+      const { heap, p, q } = await three();
+      heap.release(p);
+      expect(heap.reallocate(q, 150)).toBe(p);
+      expect(heap.picture(p)).toBe("used 160, free 64, used 112, used 16, top");
+      expect(heap.bytes(p, 100)).toEqual(text);
+    });
+
+    test("down into a free block before it, with the one behind it", async () => {
+      const { heap, p, q, r } = await three();
+      heap.release(p);
+      heap.release(r);
+      expect(heap.reallocate(q, 330)).toBe(p);
+      expect(heap.picture(p)).toBe("used 336, used 16, top");
+      expect(heap.bytes(p, 100)).toEqual(text);
+    });
+
+    test("moved otherwise, with its contents", async () => {
+      const { heap, p, q } = await three();
+      const { address } = heap.top;
+      expect(heap.reallocate(q, 200)).toBe(address);
+      expect(heap.picture(p)).toBe("used 112, free 112, used 112, used 16, used 208, top");
+      expect(heap.bytes(address, 100)).toEqual(text);
+      expect(heap.owns(q)).toBe(false);
+    });
+
+    test("of 0 is a request; to 0 bytes keeps a block that can be deallocated", async () => {
+      const heap = await plain();
+      const p = heap.reallocate(0, 100) as number;
+      expect(heap.picture(p)).toBe("used 112, top");
+      expect(heap.reallocate(p, 0)).toBe(p);
+      expect(heap.picture(p)).toBe("used 16, top");
+      expect(heap.release(p)).toBe("OK");
+    });
+
+    test("without memory the block stays as it was", async () => {
+      const heap = await plain({ memory: wasmMemory(0, 2) });
+      const p = heap.allocate(100);
+      heap.allocate(0);
+      expect(heap.unchanged(() => heap.reallocate(p, 2 * PAGE))).toBe("OUT_OF_MEMORY");
+      expect(heap.unchanged(() => heap.reallocate(p, MAX_SIZE + 1))).toBe("INVALID_SIZE");
+      expect(heap.unchanged(() => heap.reallocate(p, -1))).toBe("INVALID_SIZE");
+      expect(heap.owns(p)).toBe(true);
+    });
+
+    test("a slot stays while its size class does, and moves with its contents else", async () => {
+      const heap = await plain({ small: DEFAULT_SMALL });
+      const p = heap.allocateSlot(100);
+      const capacity = heap.usableSize(p);
+      heap.bytes(p, 100).set(text);
+      expect(heap.unchanged(() => heap.reallocate(p, capacity))).toBe(p);
+      const q = heap.reallocate(p, 500) as number;
+      expect(heap.bytes(q, 100)).toEqual(text);
+      expect(heap.release(p)).toBe("DOUBLE_FREE");
+      const r = heap.reallocate(q, 5000) as number; // a block
+      expect(heap.bytes(r, 100)).toEqual(text);
+      const s = heap.reallocate(r, 20) as number;
+      expect(heap.bytes(s, 20)).toEqual(text.subarray(0, 20));
+    });
+  });
+
+  describe("6 also", () => {
+    test.each([0, DEFAULT_SMALL])(
+      "allocateZeroed: all bytes are 0, whatever was there; small %d",
+      async (small) => {
+        const heap = await plain({ small });
+        const sizes = [0, 1, 8, 100, 100, 100, 1000, 5000, 40_000];
+        const dirty = [...sizes, ...sizes].map((size) => heap.allocate(size));
+        for (const p of dirty) heap.bytes(p, heap.usableSize(p)).fill(0xaa);
+        for (const p of dirty) heap.release(p);
+        for (const size of [...sizes, ...sizes]) {
+          const p = heap.engine.calloc(size, 1) >>> 0;
+          expect(heap.bytes(p, size).every((byte) => byte === 0)).toBe(true);
+          heap.bytes(p, heap.usableSize(p)).fill(0xaa);
+        }
+      },
+    );
+
+    test("calloc: a product too large is an error, not a small block", async () => {
+      const heap = await plain();
+      for (const [count, size] of [
+        [65536, 65536],
+        [65537, 65537],
+        [2, MAX_SIZE],
+        [-1, 1],
+        [1, -1],
+        [-1, -1],
+      ]) {
+        expect(heap.unchanged(() => heap.engine.calloc(count!, size!))).toBe(0);
+        expect(heap.engine.heap_error()).toBe(2);
+      }
+      expect(heap.engine.calloc(0, -1) | heap.engine.calloc(0, MAX_SIZE)).not.toBe(0);
+    });
+
+    describe.each([0, 256, DEFAULT_SMALL])("alignment, small %d", (small) => {
+      test("every power of two up to 64 KiB, for any size", async () => {
+        const heap = await plain({ small });
+        const live: [number, number][] = [];
+        for (let alignment = 1; alignment <= MAX_ALIGNMENT; alignment *= 2) {
+          for (const size of [0, 1, 7, 24, 100, 1000, 5000]) {
+            for (let left = 6; left > 0; left--) {
+              const p = heap.allocate(size, alignment);
+              expect(p % alignment, `${size} bytes at ${alignment}`).toBe(0);
+              expect(heap.usableSize(p)).toBeGreaterThanOrEqual(size);
+              live.push([p, p + Math.max(size, 1)]);
+            }
+          }
+        }
+        live.sort(([a], [b]) => a - b);
+        for (let i = 1; i < live.length; i++)
+          expect(live[i]![0]).toBeGreaterThanOrEqual(live[i - 1]![1]);
+        heap.expectSound();
+        for (const [p] of live) expect(heap.release(p)).toBe("OK");
+      });
+
+      test.each([0, 3, 48, -1, -16, 2 * MAX_ALIGNMENT, -(2 ** 31)])(
+        "%d is none",
+        async (alignment) => {
+          const heap = await plain({ small });
+          expect(heap.unchanged(() => heap.engine.aligned_alloc(alignment, 100))).toBe(0);
+          expect(heap.engine.heap_error()).toBe(3);
+        },
+      );
+
+      test("without any asked for: 16 bytes from 16 bytes up, 8 below", async () => {
+        const heap = await plain({ small });
+        for (let size = 0; size < 200; size++) {
+          for (let left = 8; left > 0; left--)
+            expect(heap.allocate(size) % (size < 16 ? 8 : 16)).toBe(0);
+        }
+      });
+    });
+
+    test("posix_memalign answers C's codes", async () => {
+      const heap = await plain({ memory: wasmMemory(0, 2) });
+      const { engine, memory } = heap;
+      const result = heap.allocate(4);
+      expect(heap.unchanged(() => engine.posix_memalign(result, 3, 100))).toBe(22);
+      expect(heap.unchanged(() => engine.posix_memalign(result, 2, 100))).toBe(22);
+      expect(heap.unchanged(() => engine.posix_memalign(result, 64, 4 * PAGE))).toBe(12);
+      expect(engine.posix_memalign(result, 64, 100)).toBe(0);
+      const p = word(memory, result);
+      expect(p % 64).toBe(0);
+      expect(heap.owns(p)).toBe(true);
+      expect(engine.memalign(256, 100) % 256).toBe(0);
+    });
+
+    test("usableSize: the payload of a block in whole granules, or the slot", async () => {
+      const heap = await plain();
+      const usable = [0, 12, 13, 28, 29, 1000].map((size) => heap.usableSize(heap.allocate(size)));
+      expect(usable).toEqual([12, 12, 28, 28, 44, 1004]);
+      const slabs = await plain({ small: DEFAULT_SMALL });
+      expect(
+        [0, 8, 9, 16, 17, 250, 1000].map((size) => slabs.usableSize(slabs.allocateSlot(size))),
+      ).toEqual([8, 8, 16, 16, 32, 256, 1008]);
+      expect(heap.engine.malloc_usable_size(0)).toBe(0);
+    });
+
+    test("owns: live blocks and slots only", async () => {
+      const heap = await plain({ small: DEFAULT_SMALL });
+      const p = heap.allocate(5000);
+      const s = heap.allocateSlot(100);
+      expect([p, s].map((each) => heap.owns(each))).toEqual([true, true]);
+      const others = [
+        0,
+        1,
+        p + 16,
+        p - 16,
+        p + 1,
+        s + 8,
+        s + 1,
+        heap.base,
+        heap.break,
+        heap.top.address,
+      ];
+      for (const each of others)
+        expect(
+          heap.unchanged(() => heap.owns(each)),
+          `${each}`,
+        ).toBe(false);
+      heap.release(p);
+      heap.release(s);
+      expect([p, s].map((each) => heap.owns(each))).toEqual([false, false]);
+    });
+
+    test("limit: the break does not go beyond it", async () => {
+      const limit = 3 * PAGE - 1000;
+      const heap = await plain({ limit });
+      expect(heap.engine.heap_stat(5)).toBe(limit & -16);
+      const p = heap.allocate(heap.top.size); // a page more would be beyond
+      expect(heap.break).toBe(limit & -16);
+      expect(heap.unchanged(() => heap.request(heap.top.size))).toBe("OUT_OF_MEMORY");
+      expect(heap.request(heap.top.size - HEADER)).toBeTypeOf("number");
+      expect(heap.top.size).toBe(0);
+      expect(heap.release(p)).toBe("OK");
+      expect(heap.request(100)).toBe(p);
+    });
+
+    test("limit: a granule below, and at what the memory holds anyway", async () => {
+      const memory = wasmMemory(4);
+      const heap = await plain({ memory, limit: PAGE });
+      expect(heap.break).toBe(PAGE);
+      expect(heap.request(PAGE)).toBe("OUT_OF_MEMORY");
+      expect(memory.buffer.byteLength).toBe(4 * PAGE);
+    });
+
+    test.each([0, DEFAULT_SMALL])("reset: everything is free at once; small %d", async (small) => {
+      const heap = await plain({ small });
+      const sizes = Array.from({ length: 500 }, (_, i) => (i * 7919) % 3000);
+      const live = sizes.map((size) => heap.allocate(size, size % 5 === 0 ? 64 : 0));
+      for (const p of live.filter((_, i) => i % 3 === 0)) heap.release(p);
+      const { break: end, breakMoves } = heap;
+      heap.engine.heap_reset();
+      heap.expectSound();
+      expect(heap.walk().filter(({ kind }) => kind === 1 || kind === 3)).toEqual([]);
+      expect(heap.break).toBe(end);
+      for (const p of live.slice(-40)) {
+        expect(
+          heap.unchanged(() => heap.release(p)),
+          `${p}`,
+        ).toMatch(/DOUBLE_FREE|INVALID_POINTER/);
+      }
+      for (const size of sizes) heap.allocate(size);
+      expect(heap.breakMoves).toBe(breakMoves);
+    });
+
+    test("reset: a heap without slabs is one block, but for its map", async () => {
+      const heap = await plain();
+      const before = heap.top;
+      for (let size = 0; size < 5000; size += 100) heap.allocate(size);
+      heap.engine.heap_reset();
+      expect(heap.top).toEqual(before);
+    });
+
+    test("stats: bytes of the heap, moves of the break, the peak, where it is", async () => {
+      const heap = await plain({ base: 1024, limit: 4 * PAGE });
+      const stats = (): number[] => [0, 1, 2, 3, 4, 5].map((each) => heap.engine.heap_stat(each));
+      expect(stats()).toEqual([
+        FIRST_BREAK - 1024,
+        1,
+        FIRST_BREAK - 1024,
+        1024,
+        FIRST_BREAK,
+        4 * PAGE,
+      ]);
+      heap.allocate(FIRST_BREAK);
+      expect(stats()).toEqual([
+        heap.break - 1024,
+        2,
+        heap.break - 1024,
+        1024,
+        heap.break,
+        4 * PAGE,
+      ]);
+    });
+
+    test("walk: every block and slot in address order, with its size and kind", async () => {
+      const heap = await plain({ small: 64 });
+      const slots = Array.from({ length: 30 }, () => heap.allocate(50));
+      const blocks = [heap.allocate(100), heap.allocate(1000), heap.allocate(3000)];
+      heap.release(blocks[1]!);
+      heap.release(slots[20]!);
+      const entries = heap.walk();
+      const addresses = entries.map(({ address }) => address);
+      expect(addresses).toEqual(addresses.toSorted((a, b) => a - b));
+      for (const p of [...slots, ...blocks]) {
+        const isFree = p === blocks[1] || p === slots[20];
+        const entry = entries.find(({ address }) => address === p)!;
+        expect(entry.kind === 0 || entry.kind === 2).toBe(isFree);
+        if (!isFree) expect(entry.size).toBe(heap.usableSize(p));
+      }
+      expect(entries.filter(({ kind }) => kind === 1 || kind === 3)).toHaveLength(31);
+      expect(entries.at(-1)).toMatchObject({ address: heap.top.address, kind: 0 });
+    });
+  });
+
+  describe("7 policies", () => {
+    /**
+     *     a      b      c      d         free blocks of these sizes, one of 16 in use behind each
+     *     128    512    320    112
+     */
+    async function layout(
+      fit: "best" | "first" | "next",
+    ): Promise<{ heap: TestHeap; at: number[] }> {
+      const heap = await plain({ fit });
+      const at = [128, 512, 320, 112].map((size) => {
+        const p = heap.allocate(size - HEADER);
+        heap.allocate(0);
+        return p;
+      });
+      for (const p of at) heap.release(p);
+      expect(heap.picture(at[0]!)).toBe(
+        "free 128, used 16, free 512, used 16, free 320, used 16, free 112, used 16, top",
+      );
+      return { heap, at };
+    }
+
+    test.each([
+      ["best", 3],
+      ["first", 0],
+      ["next", 2],
+    ] as const)("fit %s", async (fit, where) => {
+      const { heap, at } = await layout(fit);
+      expect(heap.allocate(450)).toBe(at[1]); // no other is large enough
+      expect(heap.allocate(90)).toBe(at[where]);
+    });
+
+    test("fit first: the lowest that fits, also after lower ones were freed", async () => {
+      const { heap, at } = await layout("first");
+      expect(heap.allocate(300)).toBe(at[1]);
+      expect(heap.allocate(120)).toBe(at[0]);
+      heap.release(at[0]!);
+      expect(heap.allocate(120)).toBe(at[0]);
+    });
+
+    test("fit next: around the end to the start, and then the heap expands", async () => {
+      const { heap, at } = await layout("next");
+      expect(heap.allocate(310)).toBe(at[1]);
+      expect(heap.allocate(310)).toBe(at[2]);
+      expect(heap.allocate(120)).toBe(at[0]);
+      expect(heap.allocate(120)).toBe(at[1]! + 320);
+      const { address } = heap.top;
+      expect(heap.allocate(120)).toBe(address);
+    });
+
+    test.each(["first", "next"] as const)("fit %s: with an alignment", async (fit) => {
+      const { heap, at } = await layout(fit);
+      const p = heap.allocate(64, 256);
+      expect(p % 256).toBe(0);
+      expect(p).toBeLessThan(at[3]! + 112);
+    });
+
+    test("margin: a larger one moves the break less often", async () => {
+      const moves = [];
+      for (const margin of [0, 4 * PAGE, 16 * PAGE]) {
+        const heap = await plain({ margin });
+        for (let left = 200; left > 0; left--) heap.allocate(20_000);
+        moves.push(heap.breakMoves);
+      }
+      expect(moves[0]).toBeGreaterThan(2 * moves[1]!);
+      expect(moves[1]).toBeGreaterThan(2 * moves[2]!);
+    });
+  });
+
+  // WebAssembly memories can't shrink.
+  describe.runIf(form !== "wasm")("6 trim, where the memory can shrink", () => {
+    test("the free tail goes back to the memory", async () => {
+      const memory = resizable(0);
+      const heap = await plain({ memory });
+      const p = heap.allocate(100);
+      heap.release(heap.allocate(10 * PAGE));
+      const { break: end } = heap;
+      const { address } = heap.top;
+      expect(heap.engine.heap_trim()).toBe(end - address);
+      expect(heap.break).toBe(address);
+      expect(memory.byteLength).toBe(address);
+      expect(heap.owns(p)).toBe(true);
+      expect(heap.unchanged(() => heap.engine.heap_trim())).toBe(0);
+      expect(heap.engine.heap_stat(2)).toBe(end - heap.base); // the peak stays
+    });
+
+    test("with the empty slabs at its end", async () => {
+      const heap = await plain({ memory: resizable(0), small: DEFAULT_SMALL });
+      for (const p of Array.from({ length: 3000 }, (_, i) => heap.allocate(i % 1000)))
+        heap.release(p);
+      const before = heap.break;
+      expect(heap.engine.heap_trim()).toBeGreaterThan(500_000);
+      expect(heap.break).toBeLessThan(before - 500_000);
+      heap.allocate(100);
+    });
+
+    test("malloc_trim leaves what is asked for", async () => {
+      const heap = await plain({ memory: resizable(0) });
+      const { address } = heap.top;
+      expect(heap.engine.malloc_trim(1000)).toBe(1);
+      expect(heap.break).toBe(address + 1008);
+      expect(heap.engine.malloc_trim(5000)).toBe(0);
+    });
+
+    test("the heap grows again after it", async () => {
+      const heap = await plain({ memory: resizable(0) });
+      heap.release(heap.allocate(10 * PAGE));
+      heap.engine.heap_trim();
+      const { address } = heap.top;
+      heap.allocate(10);
+      expect(heap.owns(heap.allocate(10 * PAGE))).toBe(true);
+      expect(heap.top.address).toBeGreaterThan(address);
+    });
+
+    test("not where somebody else's memory lies behind the heap", async () => {
+      const memory = resizable(0);
+      const heap = await plain({ memory });
+      memory.resize(memory.byteLength + PAGE);
+      expect(heap.unchanged(() => heap.engine.heap_trim())).toBe(0);
+    });
+  });
+
+  test("6 trim: nothing where the memory can't shrink", async () => {
+    const heap = await plain();
+    heap.release(heap.allocate(10 * PAGE));
+    expect(heap.unchanged(() => heap.engine.heap_trim())).toBe(0);
+    expect(heap.unchanged(() => heap.engine.malloc_trim(0))).toBe(0);
+  });
+});
+
+function permutations<Item>(items: Item[]): Item[][] {
+  if (items.length < 2) return [items];
+  return items.flatMap((item) =>
+    permutations(items.filter((other) => other !== item)).map((rest) => [item, ...rest]),
+  );
+}

@@ -1,0 +1,428 @@
+/** Every error of the public surface, on every engine and memory: its code, its message, and the heap unchanged. */
+
+import { describe, expect, it } from "vitest";
+
+import { Heap, HeapError } from "../src/index.ts";
+import {
+  errorOf,
+  expectError,
+  expectFilled,
+  fill,
+  imageOf,
+  MAX_SIZE,
+  MOST,
+  PAGE,
+  PLACES,
+} from "./heaps.ts";
+
+const BAD_SIZES = [
+  -1,
+  -0.5,
+  0.5,
+  1023.999,
+  NaN,
+  Infinity,
+  -Infinity,
+  2 ** 31,
+  2 ** 32,
+  2 ** 32 + 16,
+  2 ** 53,
+  2 ** 53 + 2,
+  MAX_SIZE + 1,
+];
+const BAD_ALIGNMENTS = [
+  0,
+  -1,
+  -16,
+  3,
+  24,
+  1.5,
+  NaN,
+  Infinity,
+  2 * PAGE,
+  2 ** 31,
+  2 ** 32,
+  2 ** 32 + 16,
+];
+const FRACTIONS = [0.5, 4096.25, NaN, Infinity, -Infinity];
+const BEYOND_ADDRESSES = [-1, -16, -(2 ** 31), 2 ** 32, 2 ** 32 + 4096, 2 ** 53];
+
+describe.each(PLACES)("$name", ({ makeHeap, kind, engine }) => {
+  describe.each([
+    ["with slabs", 1008],
+    ["without slabs", 0],
+  ])("%s", (_, small) => {
+    /** A heap with something in it, so that there is something to destroy. */
+    function usedHeap(): { heap: Heap; block: number; object: number } {
+      const heap = makeHeap({ small });
+      const objects = Array.from({ length: 8 }, () => heap.allocate(48));
+      heap.deallocate(objects[2]!);
+      const block = heap.allocate(5000);
+      heap.allocate(2000);
+      return { heap, block, object: objects[6]! };
+    }
+
+    it.each(BAD_SIZES)("refuses a size of %s", (size) => {
+      const { heap, block, object } = usedHeap();
+      expectError(heap, () => heap.allocate(size), "INVALID_SIZE", { size });
+      expectError(heap, () => heap.allocate(size, 64), "INVALID_SIZE", { size });
+      expectError(heap, () => heap.tryAllocate(size), "INVALID_SIZE", { size });
+      expectError(heap, () => heap.allocateZeroed(size), "INVALID_SIZE", { size });
+      expectError(heap, () => heap.reallocate(block, size), "INVALID_SIZE", { size });
+      expectError(heap, () => heap.reallocate(object, size), "INVALID_SIZE", { size });
+      expectError(heap, () => heap.reallocate(0, size), "INVALID_SIZE", { size });
+    });
+
+    it("gives a block for size 0, a new one each time", () => {
+      const heap = makeHeap({ small });
+      const pointers = [
+        heap.allocate(0),
+        heap.allocate(0),
+        heap.allocateZeroed(0),
+        heap.reallocate(0, 0),
+      ];
+      expect(new Set(pointers).size).toBe(4);
+      for (const pointer of pointers) {
+        expect(pointer).toBeGreaterThan(0);
+        heap.deallocate(pointer);
+      }
+      heap.check();
+    });
+
+    it.each(BAD_ALIGNMENTS)("refuses an alignment of %s", (alignment) => {
+      const { heap } = usedHeap();
+      const error = expectError(heap, () => heap.allocate(100, alignment), "INVALID_ALIGNMENT");
+      expect(error.message).toContain(
+        `alignment ${alignment} is not a power of two from 1 to 65536`,
+      );
+      expectError(heap, () => heap.tryAllocate(100, alignment), "INVALID_ALIGNMENT");
+    });
+
+    it.each(FRACTIONS)("refuses a pointer of %s as none", (pointer) => {
+      const { heap } = usedHeap();
+      expectEveryCall(heap, pointer, "INVALID_POINTER");
+    });
+
+    it.each(BEYOND_ADDRESSES)("refuses a pointer of %s as outside of the heap", (pointer) => {
+      const { heap } = usedHeap();
+      expectEveryCall(heap, pointer, "OUT_OF_HEAP");
+    });
+
+    it("refuses pointers below and above the heap", () => {
+      const heap = makeHeap({ small, base: PAGE + 64 });
+      heap.allocate(100);
+      const { base, break: end } = heap.stats();
+      for (const pointer of [
+        8,
+        16,
+        4096,
+        PAGE,
+        base - 16,
+        base,
+        end,
+        end + 16,
+        2 ** 31,
+        2 ** 32 - 16,
+      ]) {
+        expectEveryCall(heap, pointer, "OUT_OF_HEAP");
+      }
+    });
+
+    it("refuses a pointer into a block or an object", () => {
+      const { heap, block, object } = usedHeap();
+      for (const offset of [1, 2, 4, 8, 15, 16, 17, 32]) {
+        expectEveryCall(heap, block + offset, "INVALID_POINTER");
+        expectEveryCall(
+          heap,
+          object + offset,
+          small === 0 && offset === 32 ? "INVALID_POINTER" : undefined,
+        );
+      }
+      expectEveryCall(heap, block - 4, "INVALID_POINTER");
+      expectEveryCall(heap, block + 4992, "INVALID_POINTER");
+    });
+
+    it("refuses a pointer that was never allocated", () => {
+      const { heap } = usedHeap();
+      const end = heap.stats().break;
+      expectEveryCall(heap, end - 4096, "INVALID_POINTER");
+      expectEveryCall(heap, end - 16, "INVALID_POINTER");
+    });
+
+    it("refuses a block that was deallocated", () => {
+      const { heap, block, object } = usedHeap();
+      heap.deallocate(block);
+      heap.deallocate(object);
+      expectEveryCall(heap, block, "DOUBLE_FREE");
+      expectEveryCall(heap, object, "DOUBLE_FREE");
+    });
+
+    it("refuses a block that was deallocated and joined with its neighbours", () => {
+      const heap = makeHeap({ small });
+      const [a, b, c] = [3000, 3000, 3000].map((size) => heap.allocate(size)) as [
+        number,
+        number,
+        number,
+      ];
+      heap.allocate(3000);
+      heap.deallocate(a);
+      heap.deallocate(c);
+      heap.deallocate(b);
+      for (const pointer of [a, b, c]) expectEveryCall(heap, pointer, "DOUBLE_FREE");
+    });
+
+    it("refuses a block whose space was allocated again in part", () => {
+      const heap = makeHeap({ small });
+      const a = heap.allocate(2000);
+      const b = heap.allocate(2000);
+      heap.allocate(2000);
+      heap.deallocate(b);
+      heap.deallocate(a);
+      const again = heap.allocate(3000);
+      expect(again).toBe(a);
+      // What was b begins in the middle of the new block.
+      expectEveryCall(heap, b, "INVALID_POINTER");
+      heap.deallocate(again);
+      expectEveryCall(heap, b, "DOUBLE_FREE");
+    });
+
+    it("refuses a block that was deallocated into the free end of the heap", () => {
+      const heap = makeHeap({ small });
+      heap.allocate(2000);
+      const last = heap.allocate(2000);
+      heap.deallocate(last);
+      expectEveryCall(heap, last, "DOUBLE_FREE");
+    });
+
+    it("does nothing for deallocate(0), and takes 0 for no block elsewhere", () => {
+      const { heap } = usedHeap();
+      const before = imageOf(heap);
+      heap.deallocate(0);
+      expect(before.equals(imageOf(heap))).toBe(true);
+      expect(heap.owns(0)).toBe(false);
+      expectError(heap, () => heap.usableSize(0), "OUT_OF_HEAP", { pointer: 0 });
+      expectError(heap, () => heap.view(Uint8Array, 0, 0), "OUT_OF_HEAP", { pointer: 0 });
+    });
+
+    it("refuses a request that nothing has room for, and goes on with smaller ones", () => {
+      const { heap, block } = usedHeap();
+      fill(heap, block, 5000);
+      expectError(heap, () => heap.allocate(MOST), "OUT_OF_MEMORY", { size: MOST });
+      expectError(heap, () => heap.allocate(MAX_SIZE), "OUT_OF_MEMORY", { size: MAX_SIZE });
+      expectError(heap, () => heap.allocate(MOST, PAGE), "OUT_OF_MEMORY", { size: MOST });
+      expectError(heap, () => heap.allocateZeroed(MOST), "OUT_OF_MEMORY", { size: MOST });
+      expectError(heap, () => heap.reallocate(block, MOST), "OUT_OF_MEMORY", { size: MOST });
+      expect(heap.tryAllocate(MOST)).toBe(0);
+      expect(heap.tryAllocate(MOST, 4096)).toBe(0);
+      expectFilled(heap, block, 5000);
+      fill(heap, heap.allocate(MOST / 4), MOST / 4);
+      expectFilled(heap, block, 5000);
+      heap.check();
+    });
+
+    it("goes on when every byte was taken, and when all is given back", () => {
+      const heap = makeHeap({ small });
+      for (let size = MOST / 4; size >= 1; size = Math.floor(size / 2)) {
+        const pointers: number[] = [];
+        for (let pointer = 1; pointer !== 0;) {
+          pointer = heap.tryAllocate(size);
+          if (pointer !== 0) pointers.push(pointer);
+        }
+        if (size < 64) continue;
+        expectError(heap, () => heap.allocate(size), "OUT_OF_MEMORY", { size });
+        // One in two goes back, in favour of the next size.
+        pointers.forEach((pointer, i) => i % 2 === 0 && heap.deallocate(pointer));
+        heap.check();
+      }
+      heap.reset();
+      heap.check();
+      heap.deallocate(heap.allocate(MOST / 4));
+    });
+
+    it("refuses views that are larger than the block", () => {
+      const { heap, block, object } = usedHeap();
+      const room = heap.usableSize(block);
+      for (const length of [room + 1, -1, 0.5, NaN, Infinity, 2 ** 32, 2 ** 53]) {
+        expectError(heap, () => heap.view(Uint8Array, block, length), "INVALID_SIZE", {
+          pointer: block,
+        });
+      }
+      const error = expectError(heap, () => heap.view(Float64Array, object, 8), "INVALID_SIZE", {
+        size: 64,
+      });
+      const most = Math.floor(heap.usableSize(object) / 8);
+      expect(error.message).toContain(
+        `length 8 is not a whole number of elements from 0 to ${most}`,
+      );
+    });
+
+    function expectEveryCall(
+      heap: Heap,
+      pointer: number,
+      code: HeapError["code"] | undefined,
+    ): void {
+      expect(heap.owns(pointer)).toBe(false);
+      const calls = [
+        () => heap.deallocate(pointer),
+        () => heap.reallocate(pointer, 10),
+        () => heap.reallocate(pointer, 100_000),
+        () => heap.usableSize(pointer),
+        () => heap.view(Uint8Array, pointer, 1),
+      ];
+      const found = new Set(calls.map((call) => errorOf(call).code));
+      if (code === undefined) {
+        // Some of these are the starts of others.
+        expect([["INVALID_POINTER"], ["DOUBLE_FREE"]]).toContainEqual([...found]);
+      } else {
+        expect([...found]).toEqual([code]);
+        for (const call of calls) expectError(heap, call, code, { pointer });
+      }
+      expect(errorOf(calls[0]!).message).toContain(`pointer ${pointer} `);
+    }
+  });
+
+  it("names the invariant that is broken", () => {
+    const heap = makeHeap({ small: 0 });
+    const a = heap.allocate(3000);
+    heap.allocate(3000);
+    heap.deallocate(a);
+    // A free block repeats its size in its last word, which is before the next block's header.
+    const size = heap.usableSize(heap.allocate(3000)) + 4;
+    heap.deallocate(a);
+    new Uint32Array(heap.buffer)[(a + size - 8) / 4] = 12345;
+    const error = errorOf(() => heap.check());
+    expect(error.code).toBe("CORRUPT");
+    expect(error.pointer).toBe(a);
+    expect(error.message).toBe(
+      `B3 is broken at ${a}: a free block repeats its size in its last word; something wrote outside of its block`,
+    );
+  });
+
+  it("refuses a block whose header can't be true", () => {
+    const heap = makeHeap({ small: 0 });
+    const a = heap.allocate(3000);
+    heap.allocate(3000);
+    const header = (a - 4) / 4;
+    const words = new Uint32Array(heap.buffer);
+    const right = words[header]!;
+    for (const wrong of [0x10000000 | (right & 15), 16 | (right & 15), 0xfffffff0 | (right & 15)]) {
+      words[header] = wrong;
+      expect(errorOf(() => heap.deallocate(a)).code).toBe("CORRUPT");
+      expect(heap.owns(a)).toBe(false);
+      expect(errorOf(() => heap.check()).code).toBe("CORRUPT");
+    }
+    words[header] = right;
+    heap.check();
+    heap.deallocate(a);
+  });
+
+  it("says that the heap is corrupt where following it leads astray", () => {
+    const calls: ((heap: Heap, block: number) => unknown)[] = [
+      (heap) => heap.stats(),
+      (heap) => [...heap.walk()],
+      (heap) => heap.check(),
+    ];
+    for (const call of calls) {
+      const heap = makeHeap({ small: 0 });
+      const [a] = [heap.allocate(3000), heap.allocate(3000)];
+      new Uint32Array(heap.buffer)[(a - 4) / 4] = 3;
+      expect(errorOf(() => call(heap, a)).code).toBe("CORRUPT");
+    }
+  });
+
+  it.each([
+    ["base", -1],
+    ["base", 0.5],
+    ["base", 2 ** 32],
+    ["base", NaN],
+    ["base", "16"],
+    ["limit", 0],
+    ["limit", -1],
+    ["limit", 4096.5],
+    ["limit", 2 ** 32 + 1],
+    ["margin", -1],
+    ["margin", NaN],
+    ["margin", 2 ** 33],
+    ["small", -1],
+    ["small", 1009],
+    ["small", 64.5],
+    ["fit", "worst"],
+    ["fit", 0],
+    ["engine", "native"],
+    ["engine", null],
+    ["memory", null],
+    ["memory", {}],
+    ["memory", 65536],
+    ["memory", new Uint8Array(1)],
+  ])("refuses %s: %s", (option, value) => {
+    const error = errorOf(() => makeHeap({ [option]: value }));
+    expect(error.code).toBe("BAD_OPTIONS");
+    expect(error.message).toMatch(new RegExp(`^${option} is .+: expected .+`));
+  });
+
+  it.each([
+    ["nothing", 0, 16],
+    ["less than 4 KiB", PAGE, PAGE + 2048],
+    ["less than nothing", 2 * PAGE, PAGE],
+  ])("refuses a limit that leaves %s", (_, base, limit) => {
+    const error = errorOf(() => makeHeap({ base, limit }));
+    expect(error.code).toBe("BAD_OPTIONS");
+    expect(error.message).toContain(`limit ${limit} is less than 4 KiB above base ${base}`);
+  });
+
+  it("takes a limit of 4 KiB", () => {
+    for (const base of [0, 16, 4000, PAGE]) {
+      const heap = makeHeap({ base, limit: base + 4096 });
+      heap.deallocate(heap.allocate(16));
+      heap.check();
+    }
+  });
+
+  it("refuses a base where there can't be memory", () => {
+    const error = errorOf(() => makeHeap({ base: MOST }));
+    expect(error.code).toBe("OUT_OF_MEMORY");
+    expect(error.message).toContain(`no room for a heap at base ${MOST}`);
+  });
+
+  it("does not attach where there is no heap", () => {
+    const memory = kind.make(MOST, MOST);
+    for (const base of [0, 16, 4096, MOST - 16, MOST, MOST + 4096, 2 ** 32 - 16]) {
+      const error = errorOf(() => Heap.attach(memory, base, { engine }));
+      expect(error.code).toBe("BAD_OPTIONS");
+      expect(error.message).toContain(`there is no heap at base ${base}`);
+    }
+  });
+});
+
+it("is an Error with a name, a code and what it is about", () => {
+  const error = errorOf(() => new Heap().deallocate(0.5));
+  expect(error).toBeInstanceOf(Error);
+  expect(error.name).toBe("HeapError");
+  expect(String(error)).toBe(
+    "HeapError: pointer 0.5 is not the start of a block; use a pointer as it was answered by allocate",
+  );
+  expect({ ...error }).toEqual({ code: "INVALID_POINTER", pointer: 0.5 });
+});
+
+it("refuses wasm outside of a WebAssembly.Memory", () => {
+  for (const memory of [new ArrayBuffer(PAGE), new SharedArrayBuffer(PAGE)]) {
+    expect(errorOf(() => new Heap({ memory, engine: "wasm" })).code).toBe("BAD_OPTIONS");
+  }
+});
+
+it("says that the heap is corrupt where the engine traps", () => {
+  const heap = new Heap({ engine: "wasm", small: 0 });
+  const [a] = [heap.allocate(3000), heap.allocate(3000)];
+  heap.deallocate(a);
+  // The links of a free block.
+  new Uint32Array(heap.buffer).fill(0xfffffff0, a / 4, a / 4 + 2);
+  const error = errorOf(() => heap.allocate(3000));
+  expect(error.code).toBe("CORRUPT");
+  expect(error.cause).toBeInstanceOf(WebAssembly.RuntimeError);
+});
+
+it("refuses a buffer that was transferred", () => {
+  const memory = new ArrayBuffer(PAGE);
+  structuredClone(memory, { transfer: [memory] });
+  expect(errorOf(() => new Heap({ memory })).message).toContain("was transferred");
+});
