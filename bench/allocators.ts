@@ -64,7 +64,7 @@ const abort = (): never => {
 };
 
 /** Base of a heap of ours that owns its memory. */
-const BASE = 16;
+const BASE = 0;
 
 type Exports = Record<string, unknown> & Instance;
 

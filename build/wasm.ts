@@ -5,23 +5,75 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import asc from "assemblyscript/asc";
 import binaryen from "binaryen";
 
-const COMMON = ["engine/c-abi.ts", "--lib", "engine/memory/wasm", "--runtime", "stub", "--importMemory", "--noExportMemory"];
+const COMMON = [
+  "engine/c-abi.ts",
+  "--lib",
+  "engine/memory/wasm",
+  "--runtime",
+  "stub",
+  "--importMemory",
+  "--noExportMemory",
+];
 const PLAIN = ["--noAssert", "--debug", "--enable", "bulk-memory", "--disable", "mutable-globals"];
-const SHARED = ["--enable", "threads", "--sharedMemory", "--initialMemory", "0", "--maximumMemory", "65536"];
+const SHARED = [
+  "--enable",
+  "threads",
+  "--sharedMemory",
+  "--initialMemory",
+  "0",
+  "--maximumMemory",
+  "65536",
+];
 
 /** What a request runs through most of the time: copied into its callers, since a call costs V8 more than the work. */
 const HOT = [
-  ...["heap/deallocate", "heap/deallocateBlock", "heap/blockError", "heap/allocateBlock", "heap/mostHeld"],
+  ...[
+    "heap/deallocate",
+    "heap/deallocateBlock",
+    "heap/blockError",
+    "heap/allocateBlock",
+    "heap/mostHeld",
+  ],
   ...["slabs/takeSlot", "slabs/giveSlot"],
-  ...["blocks/takeHeld", "blocks/hold", "blocks/carve", "blocks/addStart", "blocks/removeStart", "blocks/placeFor", "blocks/mark"],
+  ...[
+    "blocks/takeHeld",
+    "blocks/hold",
+    "blocks/carve",
+    "blocks/addStart",
+    "blocks/removeStart",
+    "blocks/placeFor",
+    "blocks/mark",
+  ],
   ...["bins/find", "bins/bestOf", "bins/nextBin", "bins/binOf", "bins/remove", "bins/insert"],
 ].map((name) => `engine/${name}`);
 
-/** What is seldom run stays out of line, also where it has one caller. */
+/** What is long or seldom run stays out of line, also where it has one caller. */
 const COLD = [
   ...["heap/createAtEnd", "heap/strayError", "heap/allocateAligned", "heap/isPreviousSound"],
-  ...["slabs/refill", "slabs/giveSlotSlowly", "slabs/createSlab", "slabs/releaseSlab", "slabs/takeAlignedSlot"],
-  ...["blocks/takeTop", "blocks/cutTop", "blocks/expand", "blocks/walkToFit", "blocks/settle", "blocks/leave", "blocks/join", "blocks/give", "blocks/takeFree", "blocks/takeNew", "blocks/isBlock", "blocks/lowerRover"],
+  ...[
+    "slabs/refill",
+    "slabs/giveSlotSlowly",
+    "slabs/createSlab",
+    "slabs/releaseSlab",
+    "slabs/takeAlignedSlot",
+  ],
+  ...[
+    "blocks/takeTop",
+    "blocks/cutTop",
+    "blocks/expand",
+    "blocks/walkToFit",
+    "blocks/settle",
+    "blocks/leave",
+    "blocks/join",
+    "blocks/give",
+    "blocks/takeFree",
+    "blocks/takeNew",
+    "blocks/takeLast",
+    "bins/findAny",
+    "slabs/releaseEmpty",
+    "blocks/isBlock",
+    "blocks/lowerRover",
+  ],
 ].map((name) => `engine/${name}`);
 
 async function compile(args: string[]): Promise<Uint8Array> {
@@ -56,7 +108,11 @@ function optimise(binary: Uint8Array, shared: boolean): { binary: Uint8Array; te
 }
 
 /** Copies functions of at most `size` nodes, but not those that `isKept` names, into their callers. */
-function inline(module: binaryen.Module, isKept: (name: string) => boolean, size: number): binaryen.Module {
+function inline(
+  module: binaryen.Module,
+  isKept: (name: string) => boolean,
+  size: number,
+): binaryen.Module {
   binaryen.setAlwaysInlineMaxSize(size);
   binaryen.setFlexibleInlineMaxSize(size);
   binaryen.setOneCallerInlineMaxSize(1000);
@@ -80,5 +136,8 @@ export async function buildWasm(): Promise<void> {
   const heap = optimise(await compile([...COMMON, ...PLAIN]), false);
   writeFileSync("dist/heap.wasm", heap.binary);
   writeFileSync("build/generated/heap.wat", heap.text);
-  writeFileSync("dist/heap.shared.wasm", optimise(await compile([...COMMON, ...PLAIN, ...SHARED]), true).binary);
+  writeFileSync(
+    "dist/heap.shared.wasm",
+    optimise(await compile([...COMMON, ...PLAIN, ...SHARED]), true).binary,
+  );
 }

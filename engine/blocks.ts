@@ -130,7 +130,8 @@ export function takeHeld(size: i32): i32 {
 /**
  * A block of `size` bytes, header included, whose payload begins at a multiple of `alignment`; 0 without memory.
  *
- * Cost: bounded for best fit (see bins.ts); linear in the number of blocks for first and next fit.
+ * Cost: bounded for best fit (see bins.ts), but for a request that is about to fail; linear in the number of blocks for
+ * first and next fit.
  */
 export function take(size: i32, alignment: i32): i32 {
   let p: i32 = takeFree(size, alignment);
@@ -154,7 +155,10 @@ function takeLast(size: i32, alignment: i32): i32 {
 export function takeNew(size: i32, alignment: i32): i32 {
   const top: i32 = load32(heap + TOP);
   // Before the heap becomes larger than it ever was, some of what is held is joined with its neighbours.
-  if (load32(heap + HOLDING) != 0 && below(load32(heap + FRESH) - top, size + roundUp(top, alignment) - top)) {
+  if (
+    load32(heap + HOLDING) != 0 &&
+    below(load32(heap + FRESH) - top, size + roundUp(top, alignment) - top)
+  ) {
     settle(MOST_SETTLED);
     const p: i32 = takeFree(size, alignment);
     if (p != 0) return p;
@@ -164,7 +168,8 @@ export function takeNew(size: i32, alignment: i32): i32 {
 
 /** The same from the bins alone, or 0. */
 export function takeFree(size: i32, alignment: i32): i32 {
-  const p: i32 = load32(heap + FIT) == BEST_FIT ? find(size, alignment) : walkToFit(size, alignment);
+  const p: i32 =
+    load32(heap + FIT) == BEST_FIT ? find(size, alignment) : walkToFit(size, alignment);
   if (p == 0) return 0;
   remove(p);
   return carve(p, size, alignment);
@@ -248,7 +253,7 @@ function walkToFit(size: i32, alignment: i32): i32 {
   const fromStart: bool = load32(heap + FIT) == FIRST_FIT;
   let p: i32 = from;
   let lowest: i32 = 0;
-  for (let wrapped: bool = fromStart; ; ) {
+  for (let wrapped: bool = fromStart; ;) {
     while (p != top) {
       const h: i32 = header(p);
       const has: i32 = h & -GRANULE;
@@ -292,7 +297,8 @@ function expandBy(size: i32, keep: i32, margin: i32, ahead: bool): bool {
   const start: i32 = startFor(more + mapBytes);
   if (start != from) {
     const left: i32 = load32(heap + OWNED) - from - mapBytesFor(load32(heap + OWNED), 0, false);
-    if (left >= PAGE && expandBy(sizeOf(top) + left, 0, 0, false)) return expandBy(size, keep, margin, ahead);
+    if (left >= PAGE && expandBy(sizeOf(top) + left, 0, 0, false))
+      return expandBy(size, keep, margin, ahead);
     more = size + GRANULE; // the padding before the first header of the new region
     mapBytes = mapBytesFor(start, more + margin, ahead);
   }
@@ -465,7 +471,8 @@ export function settle(most: i32): void {
 function lowerRover(p: i32, joined: i32): void {
   const rover: i32 = load32(heap + ROVER);
   const fromStart: bool = load32(heap + FIT) == FIRST_FIT;
-  if (fromStart ? below(p, rover) : below(p, rover) && !below(joined, rover)) store32(heap + ROVER, p);
+  if (fromStart ? below(p, rover) : below(p, rover) && !below(joined, rover))
+    store32(heap + ROVER, p);
 }
 
 /** Gives what is beyond the first `size` bytes of a block in use back. */

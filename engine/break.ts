@@ -5,7 +5,19 @@
 // owns all up to there, whoever grows the memory: so several heaps can share one.
 
 import { below, growTo, memoryEnd, shrinkTo, load32, store32 } from "#memory";
-import { BREAK, GAPS, GRANULE, heap, LIMIT, MARGIN, MOVES, OWNED, PAGE, PEAK, roundUp } from "./layout.ts";
+import {
+  BREAK,
+  GAPS,
+  GRANULE,
+  heap,
+  LIMIT,
+  MARGIN,
+  MOVES,
+  OWNED,
+  PAGE,
+  PEAK,
+  roundUp,
+} from "./layout.ts";
 
 /** Highest break there can be: the last granule of 4 GiB is left, so that the break fits a word. */
 export const HIGHEST: i32 = -16;
@@ -79,7 +91,8 @@ export function setBreak(to: i32): void {
 /** Moves the break down to `to` where nobody's memory lies beyond it and the memory can shrink; false where it can't. */
 export function lowerBreak(to: i32): bool {
   if (load32(heap + BREAK) != memoryEnd() || !shrinkTo(to)) return false;
-  if (below(to, load32(heap + OWNED)) && load32(heap + OWNED) != load32(heap + LIMIT)) store32(heap + OWNED, to);
+  if (below(to, load32(heap + OWNED)) && load32(heap + OWNED) != load32(heap + LIMIT))
+    store32(heap + OWNED, to);
   setBreak(to);
   return true;
 }

@@ -48,7 +48,8 @@ export function free(p: i32): void {
 }
 
 export function calloc(count: i32, size: i32): i32 {
-  if (count < 0 || size < 0 || (count != 0 && size > ((MAX_SIZE / count) | 0))) return fail(INVALID_SIZE);
+  if (count < 0 || size < 0 || (count != 0 && size > ((MAX_SIZE / count) | 0)))
+    return fail(INVALID_SIZE);
   return allocateZeroed(count * size);
 }
 
@@ -128,7 +129,7 @@ export function heap_check_at(): i32 {
   return brokenAt;
 }
 
-/** A block or a zeroed one at a multiple of `alignment` (0: as `allocate`); 0 with the reason in `heap_error()`. */
+/** A block at a multiple of `alignment` (0: as `allocate`); 0 with the reason in `heap_error()`. */
 export function heap_allocate(size: i32, alignment: i32): i32 {
   return alignment == 0 ? allocate(size) : allocateAligned(size, alignment);
 }

@@ -79,7 +79,8 @@ export let walkedSize: i32 = 0;
 export let walkedKind: i32 = 0;
 
 /**
- * The entry after `p` in address order, 0 to begin (held blocks are joined with their neighbours first); 0 at the end. Entries are blocks and, in slabs, slots. `p` is an entry
+ * The entry after `p` in address order, 0 to begin (held blocks are joined with their neighbours first); 0 at the end,
+ * and `p` again where its header can't be true. Entries are blocks and, in slabs, slots. `p` is an entry
  * of a walk during which nothing was allocated or freed.
  */
 export function walk(p: i32): i32 {
@@ -90,7 +91,11 @@ export function walk(p: i32): i32 {
     return arriveAt(first);
   }
   const entry: i32 = entryOf(p);
-  if (entry < FIRST_ENTRY) return p == load32(heap + TOP) ? 0 : arriveAt((p + sizeOf(p)) | 0);
+  if (entry < FIRST_ENTRY) {
+    const left: i32 = load32(heap + TOP) - p;
+    if (left == 0) return 0;
+    return sizeOf(p) == 0 || below(left, sizeOf(p)) ? p : arriveAt((p + sizeOf(p)) | 0);
+  }
   const d: i32 = descriptorAt(entry);
   const base: i32 = load32(d + KIND) & -CELL;
   const c: i32 = classOf(d);
@@ -141,7 +146,8 @@ export function broken(): i32 {
   if (heap == 0) return 0;
   brokenAt = 0;
   const stop: i32 = load32(heap + BREAK);
-  if (!isHeap(heap) || (stop & (GRANULE - 1)) != 0 || below(load32(heap + LIMIT), stop)) return found(H + 1, heap);
+  if (!isHeap(heap) || (stop & (GRANULE - 1)) != 0 || below(load32(heap + LIMIT), stop))
+    return found(H + 1, heap);
   let code: i32 = checkBlocks();
   if (code == 0) code = checkBins();
   if (code == 0) code = checkClasses();
@@ -179,13 +185,13 @@ function checkBlocks(): i32 {
     else if ((h & HELD) != 0) {
       if (load32(placeFor(size)) != p) return found(Q + 1, p);
       held++;
-    }
-    else if (entryOf(p) >= FIRST_ENTRY) {
+    } else if (entryOf(p) >= FIRST_ENTRY) {
       const wrong: i32 = checkSlab(p, h, size);
       if (wrong != 0) return found(wrong, p);
       lastCell += (size >>> CELL_SHIFT) - 1;
       slabs++;
-    } else if ((h & OWN) != 0 && p != load32(heap + MAP_BLOCK) && p != load32(heap + TABLE_BLOCK)) return found(M + 2, p);
+    } else if ((h & OWN) != 0 && p != load32(heap + MAP_BLOCK) && p != load32(heap + TABLE_BLOCK))
+      return found(M + 2, p);
     before = h & IN_USE;
     p = (p + size) | 0;
   }
@@ -203,7 +209,8 @@ function checkBlocks(): i32 {
     if (load32(heap + HOLDING) == 0) return found(Q + 1, heap + HOLDING);
   }
   if (held != 0) return found(Q + 1, heap + HOLD);
-  if (load32(heap + GAPS) != gaps || below(load32(heap + PEAK), stop - heap - gaps)) return found(H + 2, heap);
+  if (load32(heap + GAPS) != gaps || below(load32(heap + PEAK), stop - heap - gaps))
+    return found(H + 2, heap);
   return 0;
 }
 
@@ -230,7 +237,13 @@ function checkMap(p: i32, size: i32, lastCell: i32): i32 {
 function checkSlab(p: i32, h: i32, size: i32): i32 {
   const d: i32 = descriptorAt(entryOf(p));
   const kind: i32 = load32(d + KIND);
-  if ((h & GAP) != OWN || (size & (CELL - 1)) > GRANULE || (kind & -CELL) != p || !isClass(classOf(d))) return S + 1;
+  if (
+    (h & GAP) != OWN ||
+    (size & (CELL - 1)) > GRANULE ||
+    (kind & -CELL) != p ||
+    !isClass(classOf(d))
+  )
+    return S + 1;
   const c: i32 = classOf(d);
   const slots: i32 = slotsIn(size >>> CELL_SHIFT, c);
   const low: i32 = load32(d);
@@ -239,7 +252,8 @@ function checkSlab(p: i32, h: i32, size: i32): i32 {
   const allHigh: i32 = slots > 32 ? ~(-1 << (slots - 32)) : 0;
   if ((low & ~allLow) != 0 || (high & ~allHigh) != 0) return S + 2;
   const current: bool = (load32(c + WORD) & -DESCRIPTOR_BYTES) == d;
-  if (current != ((kind & IS_CURRENT) != 0) || (current && !isCurrentSound(c, p, slots))) return S + 5;
+  if (current != ((kind & IS_CURRENT) != 0) || (current && !isCurrentSound(c, p, slots)))
+    return S + 5;
   const full: bool = low == allLow && high == allHigh && !current;
   return full == ((kind & CLASS) == FULL) ? 0 : S + 3;
 }
@@ -264,12 +278,15 @@ function checkBins(): i32 {
     const word: i32 = bin >>> 5;
     const bits: i32 = load32(heap + BITMAP + (word << 2));
     let p: i32 = firstIn(bin);
-    if (((bits & (1 << (bin & 31))) != 0) != (p != 0)) return found(F + 2, heap + BITMAP + (word << 2));
-    if (((load32(heap + SUMMARY) & (1 << word)) != 0) != (bits != 0)) return found(F + 2, heap + SUMMARY);
+    if (((bits & (1 << (bin & 31))) != 0) != (p != 0))
+      return found(F + 2, heap + BITMAP + (word << 2));
+    if (((load32(heap + SUMMARY) & (1 << word)) != 0) != (bits != 0))
+      return found(F + 2, heap + SUMMARY);
     let previous: i32 = heap + BINS + (bin << 2);
     while (p != 0) {
       if (left == 0) return found(F + 3, p);
-      if (!isInside(p) || !isBlock(p, entryOf(p)) || (header(p) & IN_USE) != 0) return found(F + 1, p);
+      if (!isInside(p) || !isBlock(p, entryOf(p)) || (header(p) & IN_USE) != 0)
+        return found(F + 1, p);
       if (binOf(sizeOf(p)) != bin || load32(p + 4) != previous) return found(F + 1, p);
       left--;
       previous = p;
@@ -352,7 +369,8 @@ function checkDescriptors(inUse: i32): i32 {
   let free: i32 = load32(heap + NEXT_DESCRIPTOR) - FIRST_ENTRY - inUse;
   let entry: i32 = load32(heap + FREE_DESCRIPTORS);
   while (entry != 0) {
-    if (free == 0 || !isDescriptor(entry) || load32(descriptorAt(entry) + KIND) != 0) return found(S + 6, heap);
+    if (free == 0 || !isDescriptor(entry) || load32(descriptorAt(entry) + KIND) != 0)
+      return found(S + 6, heap);
     free--;
     entry = load32(descriptorAt(entry) + NEXT);
   }

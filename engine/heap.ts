@@ -2,7 +2,21 @@
 // and says why in `lastError`.
 
 import { below, copy, enter, growTo, load32, memoryEnd, store32, zero } from "#memory";
-import { blockAround, createBlocks, give, growDown, growInPlace, hold, isBlock, mark, settle, shrink, take, takeHeld, trimTop } from "./blocks.ts";
+import {
+  blockAround,
+  createBlocks,
+  give,
+  growDown,
+  growInPlace,
+  hold,
+  isBlock,
+  mark,
+  settle,
+  shrink,
+  take,
+  takeHeld,
+  trimTop,
+} from "./blocks.ts";
 import { HIGHEST, targetBreak } from "./break.ts";
 import {
   BAD_OPTIONS,
@@ -56,7 +70,17 @@ import {
   TOP,
   useHeap,
 } from "./layout.ts";
-import { createClasses, forgetSlabs, giveSlab, giveSlot, releaseEmpty, slotError, slotSize, takeAlignedSlot, takeSlot } from "./slabs.ts";
+import {
+  createClasses,
+  forgetSlabs,
+  giveSlab,
+  giveSlot,
+  releaseEmpty,
+  slotError,
+  slotSize,
+  takeAlignedSlot,
+  takeSlot,
+} from "./slabs.ts";
 
 /** The largest size that slabs serve where nothing else is asked for, in bytes. */
 export const DEFAULT_SMALL: i32 = 1008;
@@ -73,13 +97,14 @@ function controlFor(base: i32): i32 {
  * changed. `margin` is in bytes, -1 for a share of the heap; `small` in bytes, 0 for no slabs.
  */
 export function create(base: i32, limit: i32, margin: i32, fit: i32, small: i32): i32 {
+  enter(heap);
   const at: i32 = controlFor(base);
   const end: i32 = memoryEnd();
   const highest: i32 = limit == 0 ? HIGHEST : limit & -GRANULE;
   const least: i32 = at + CONTROL + 2 * CELL;
   if (below(at, base) || small < 0 || small > MAX_SMALL || fit < 0 || fit > 2) return BAD_OPTIONS;
   if (below(least, at) || below(highest, least)) return limit == 0 ? OUT_OF_MEMORY : BAD_OPTIONS;
-  let target: i32 = targetBreak(at, least, margin == -1 ? 0 : margin, highest);
+  let target: i32 = targetBreak(base, least, margin == -1 ? 0 : margin, highest);
   if (below(end, target) && !growTo(target)) {
     target = below(end, least) ? least : end;
     if (!growTo(target)) return OUT_OF_MEMORY;
@@ -158,7 +183,8 @@ function allocateBlock(size: i32, alignment: i32): i32 {
 /** The same, beginning at a multiple of `alignment`: a power of two up to 64 KiB. */
 export function allocateAligned(size: i32, alignment: i32): i32 {
   enter(heap);
-  if (alignment <= 0 || alignment > MAX_ALIGNMENT || (alignment & (alignment - 1)) != 0) return fail(INVALID_ALIGNMENT);
+  if (alignment <= 0 || alignment > MAX_ALIGNMENT || (alignment & (alignment - 1)) != 0)
+    return fail(INVALID_ALIGNMENT);
   const whole: i32 = roundUp(size == 0 ? 1 : size, alignment);
   if (alignment <= CELL && below(size, small) && below(whole, small)) {
     const p: i32 = takeAlignedSlot(classFor(whole), alignment);
@@ -206,14 +232,15 @@ function blockError(p: i32, entry: i32): i32 {
   if (entry != mark(p) || (p & (GRANULE - 1)) != 0) {
     if (!isBlock(p, entry)) return strayError(p);
   }
+  const left: i32 = load32(heap + TOP) - p;
+  if (left == 0) return freeError(p);
   const h: i32 = header(p);
+  const size: i32 = h & -GRANULE;
+  if (size == 0 || below(left, size)) return CORRUPT;
   if ((h & (IN_USE | HELD | OWN)) != IN_USE) {
     return (h & GAP) == GAP ? OUT_OF_HEAP : (h & OWN) != 0 ? INVALID_POINTER : freeError(p);
   }
-  const size: i32 = h & -GRANULE;
-  const next: i32 = p + size;
-  if (size == 0 || below(load32(heap + TOP), next) || below(next, p)) return CORRUPT;
-  return (header(next) & PREVIOUS_IN_USE) != 0 && isPreviousSound(p, h) ? OK : CORRUPT;
+  return (header(p + size) & PREVIOUS_IN_USE) != 0 && isPreviousSound(p, h) ? OK : CORRUPT;
 }
 
 function isPreviousSound(p: i32, h: i32): bool {

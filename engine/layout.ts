@@ -200,7 +200,6 @@ export const BIN_COUNT: i32 = 216;
 export const HOLD: i32 = 2320; // BINS + 4 * BIN_COUNT
 export const PLACES: i32 = 16;
 /** The control block's size: HOLD + 4 * PLACES and the header of the first block, in whole granules. */
-/** The control block's size: BINS + 4 * BIN_COUNT and the header of the first block, in whole granules. */
 export const CONTROL: i32 = 2400;
 
 // A size class, 32 bytes. A class is named by the address of the heap and 32 times its number, so that these constants hold
@@ -257,7 +256,7 @@ export const CLASS_UNIT: i32 = 2;
 export const IS_CURRENT: i32 = 1;
 /** In place of the class of a slab that is full; the class is then at NEXT. */
 export const FULL: i32 = 132; // 4 * CLASS_COUNT
-/** More slots than two words have bits, less one: 64 slots of a power of two would not leave room for the next header. */
+/** As many slots as two words have bits, less one: 64 slots of a power of two would not leave room for the next header. */
 export const MAX_SLOTS: i32 = 63;
 export const MAX_SLAB_CELLS: i32 = 32;
 /** Largest size that slabs can serve. */

@@ -1,19 +1,29 @@
-// Small objects without headers. A slab is a block of whole cells, cut into equal slots; what describes it is outside, in
+// Small objects without headers. A slab is a block of whole cells (or a granule more, which no slot uses), cut into equal slots; what describes it is outside, in
 // a table of descriptors: a bit a slot and little else. A half word a cell, in the map, leads from a pointer to there.
 //
 //     map       … │ 70 │ 70 │ 71 │ …            table    … │ 70: 0b…0111 base class │ 71: … │ …
 //                   │    │    └───────────────────────────────────────────────────────┘
 //     heap      … │ slab 70        │ slab 71 │ …
-//                 │ slot │ slot │ slot │ … │h│     the last word is the header of the block that follows
+//                 │ slot │ slot │ slot │ … │h│     behind the slots, the header of the block that follows
 //
 // So a double free is a bit that is not set, and a pointer inside an object fails one multiplication.
 //
-// A class allocates from its current slab, lowest slot first. When that is full the next of its list takes its place, and
+// A class allocates from its current slab, the lowest free slot of a word. When that is full the next of its list takes its place, and
 // when the list is empty a new slab. A full slab comes back to the list when a slot of it is freed. An empty one is given
 // back to the blocks, except one a class: a program that frees and allocates around the edge of a slab would pay for it
 // again and again. (Slabs: Bonwick, "The Slab Allocator", 1994; bitmaps in place of lists: jemalloc, arena and bin.)
 
-import { below, copy, load16, load32, multiply, store16, store32, store8, trailingZeros } from "#memory";
+import {
+  below,
+  copy,
+  load16,
+  load32,
+  multiply,
+  store16,
+  store32,
+  store8,
+  trailingZeros,
+} from "#memory";
 import { findLarge } from "./bins.ts";
 import { give, take, takeFree, takeNew } from "./blocks.ts";
 import {
@@ -105,9 +115,21 @@ export function createClasses(): void {
   for (let i: i32 = 0; i < CLASS_COUNT; i++) {
     const c: i32 = classAt(i);
     store32(c + SLOT, size);
-    store32(heap + (i << CLASS_UNIT) + RECIPROCALS, (((1 << QUOTIENT_SHIFT) + size - 1) / size) | 0);
+    store32(
+      heap + (i << CLASS_UNIT) + RECIPROCALS,
+      (((1 << QUOTIENT_SHIFT) + size - 1) / size) | 0,
+    );
     for (; index <= size >>> 3; index++) store8(heap + CLASS_OF + index, i);
-    size = size < 16 ? 16 : size < 256 ? size + 16 : size < 512 ? size + 32 : size < 960 ? size + 64 : 1008;
+    size =
+      size < 16
+        ? 16
+        : size < 256
+          ? size + 16
+          : size < 512
+            ? size + 32
+            : size < 960
+              ? size + 64
+              : 1008;
   }
 }
 
@@ -185,7 +207,11 @@ export function giveSlot(p: i32, entry: i32): i32 {
   const bits: i32 = load32(at);
   const left: i32 = bits ^ (1 << (quotient >>> QUOTIENT_SHIFT));
   // Less than before if the bit was set; the reciprocal of a full slab's class is 0, so that it is never above.
-  if (below(left, bits) && (quotient & FRACTION) < reciprocal && (left != 0 || (kind & IS_CURRENT) != 0)) {
+  if (
+    below(left, bits) &&
+    (quotient & FRACTION) < reciprocal &&
+    (left != 0 || (kind & IS_CURRENT) != 0)
+  ) {
     store32(at, left);
     return OK;
   }
@@ -217,7 +243,8 @@ export function slotError(p: i32, entry: i32): i32 {
   const base: i32 = load32(d + KIND) & -CELL;
   const quotient: i32 = multiply(p - base, reciprocalOf(c));
   const slot: i32 = quotient >>> QUOTIENT_SHIFT;
-  if ((quotient & FRACTION) >= reciprocalOf(c) || slot >= slotsIn(sizeOf(base) >>> CELL_SHIFT, c)) return INVALID_POINTER;
+  if ((quotient & FRACTION) >= reciprocalOf(c) || slot >= slotsIn(sizeOf(base) >>> CELL_SHIFT, c))
+    return INVALID_POINTER;
   return (load32(d + ((slot >>> 5) << 2)) & (1 << slot)) != 0 ? OK : DOUBLE_FREE;
 }
 
@@ -323,9 +350,13 @@ function takeCells(c: i32): i32 {
   if (base != 0) return base;
   const hole: i32 = findLarge();
   if (hole != 0) {
-    const cells: i32 = ((hole + sizeOf(hole)) >>> CELL_SHIFT) - (roundUp(hole, CELL) >>> CELL_SHIFT);
+    const cells: i32 =
+      ((hole + sizeOf(hole)) >>> CELL_SHIFT) - (roundUp(hole, CELL) >>> CELL_SHIFT);
     if (cells >= leastCells(slot)) {
-      const smaller: i32 = takeFree(leanest(cells < most ? cells : most, c, slot) << CELL_SHIFT, CELL);
+      const smaller: i32 = takeFree(
+        leanest(cells < most ? cells : most, c, slot) << CELL_SHIFT,
+        CELL,
+      );
       if (smaller != 0) return smaller;
     }
   }

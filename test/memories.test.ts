@@ -222,7 +222,7 @@ describe.each(PLACES.filter(({ kind }) => kind.grows))(
     });
 
     it("lets two heaps without limits grow in turn", () => {
-      const memory = kind.make(2 * PAGE, MOST);
+      const memory = kind.make(PAGE, MOST);
       const first = new Heap({ memory, engine, margin: 0 });
       const second = new Heap({ memory, engine, margin: 0, base: first.stats().break });
       const live: { heap: Heap; p: number }[] = [];

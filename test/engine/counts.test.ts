@@ -21,14 +21,14 @@ const BLOCK = {
   "taken from the trailing block": 17,
   "taken, of the size": 16,
   "taken and split": 28,
-  "given back, nothing free around": 22,
-  "given back, joined with the following": 31,
-  "given back, joined with the preceding": 35,
-  "given back, joined with both": 40,
-  "given back, joined with the trailing": 16,
-  "usable size": 9,
-  owns: 6,
-  "reallocated to the same": 16,
+  "given back, nothing free around": 23,
+  "given back, joined with the following": 32,
+  "given back, joined with the preceding": 36,
+  "given back, joined with both": 41,
+  "given back, joined with the trailing": 17,
+  "usable size": 10,
+  owns: 7,
+  "reallocated to the same": 18,
 };
 
 /**

@@ -106,7 +106,7 @@ describe.each([0, DEFAULT_SMALL])("5 no memory, small %d", (small) => {
   /** A heap with some blocks, whose memory does not grow any more. */
   function full(): { heap: TestHeap; live: number[] } {
     const heap = heapOn(resizable(0));
-    expect(engine.heap_create(0, 0, 0, 0, small)).toBe(0);
+    expect(engine.heap_create(1008, 0, 0, 0, small)).toBe(0);
     const live = [100, 1000, 5000, 20_000].map((size) => heap.allocate(size));
     seam.failGrowths(1, Infinity);
     return { heap, live };

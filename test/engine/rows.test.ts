@@ -8,7 +8,7 @@ import { blocksOf, tagsOf, word } from "./picture.ts";
 import { DEFAULT_SMALL, type HeapOptions, heapOf, type TestHeap, uncreated } from "./test-heap.ts";
 
 /** The memory that a heap at base 0 has at first. */
-const FIRST_BREAK = 2 * PAGE;
+const FIRST_BREAK = PAGE;
 /** With a limit this near the first map reaches to it, so that no new one gets in between. */
 const NEAR: HeapOptions = { limit: 4 * PAGE };
 
@@ -146,12 +146,11 @@ describe.each(FORMS)("%s", (form) => {
     });
 
     test("nor where free blocks would be enough together, but not one of them", async () => {
-      const heap = await plain(NEAR);
-      const [p, , q] = [
-        heap.allocate(50_000),
-        heap.allocate(10),
-        heap.allocate(50_000),
-        heap.allocate(10),
+      const heap = await plain({ ...NEAR, base: 1024 }); // two pages at first: the map reaches the limit
+      const [p, , q] = [50_000, 10, 50_000, 10].map((size) => heap.allocate(size)) as [
+        number,
+        number,
+        number,
       ];
       heap.release(p);
       heap.release(q);
@@ -171,13 +170,14 @@ describe.each(FORMS)("%s", (form) => {
       },
     );
 
-    test("a margin of its own choice grows with the heap", async () => {
-      const heap = await plain({ margin: -1 });
-      heap.allocate(1 << 23);
-      const { size } = heap.top;
-      heap.allocate(size);
-      expect(heap.top.size).toBeGreaterThan((1 << 23) / 16);
-      expect(heap.top.size).toBeLessThan((1 << 23) / 16 + 2 * PAGE);
+    test("a margin of its own choice is a share of the heap", async () => {
+      for (const bytes of [1 << 23, 1 << 25]) {
+        const heap = await plain({ margin: -1 });
+        heap.allocate(bytes);
+        heap.allocate(heap.top.size);
+        expect(heap.top.size).toBeGreaterThan(bytes / 64);
+        expect(heap.top.size).toBeLessThan(bytes / 8);
+      }
     });
 
     test("a margin that can't be had is done without", async () => {
@@ -242,9 +242,9 @@ describe.each(FORMS)("%s", (form) => {
       const old = blocksOf(heap.memory, heap.base)[0]!;
       expect(old).toMatchObject({ address: heap.base + CONTROL, kind: "own" });
       const p = heap.allocate(10 * PAGE);
-      expect(heap.picture(old.address)).toMatch(/^free 1040, own \d+, used 655376, top$/);
+      expect(heap.picture(old.address)).toMatch(/^free 784, own \d+, used 655376, top$/);
       expect(heap.owns(p)).toBe(true);
-      expect(heap.allocate(900)).toBe(old.address);
+      expect(heap.allocate(700)).toBe(old.address);
     });
   });
 
@@ -386,12 +386,12 @@ describe.each(FORMS)("%s", (form) => {
       const heap = await plain();
       const first = heap.base + CONTROL;
       heap.allocate(10 * PAGE); // the map moves away from the start
-      const p = heap.allocate(900);
+      const p = heap.allocate(700);
       expect(p).toBe(first);
       expect(tagsOf(heap.memory, p)).toBe("in use, previous in use");
       expect(heap.release(p)).toBe("OK");
       expect(tagsOf(heap.memory, p)).toBe("free, previous in use");
-      expect(heap.picture(p)).toMatch(/^free 1040, own /);
+      expect(heap.picture(p)).toMatch(/^free 784, own /);
     });
 
     test("at the end of the heap nothing is behind it", async () => {
@@ -666,7 +666,7 @@ describe.each(FORMS)("%s", (form) => {
     });
 
     test("limit: the break does not go beyond it", async () => {
-      const limit = 3 * PAGE - 1000;
+      const limit = 2 * PAGE - 1000;
       const heap = await plain({ limit });
       expect(heap.engine.heap_stat(5)).toBe(limit & -16);
       const p = heap.allocate(heap.top.size); // a page more would be beyond
@@ -709,7 +709,7 @@ describe.each(FORMS)("%s", (form) => {
     test("reset: a heap without slabs is one block, but for its map", async () => {
       const heap = await plain();
       const before = heap.top;
-      for (let size = 0; size < 5000; size += 100) heap.allocate(size);
+      for (let size = 0; size < 3000; size += 100) heap.allocate(size);
       heap.engine.heap_reset();
       expect(heap.top).toEqual(before);
     });
@@ -717,15 +717,8 @@ describe.each(FORMS)("%s", (form) => {
     test("stats: bytes of the heap, moves of the break, the peak, where it is", async () => {
       const heap = await plain({ base: 1024, limit: 4 * PAGE });
       const stats = (): number[] => [0, 1, 2, 3, 4, 5].map((each) => heap.engine.heap_stat(each));
-      expect(stats()).toEqual([
-        FIRST_BREAK - 1024,
-        1,
-        FIRST_BREAK - 1024,
-        1024,
-        FIRST_BREAK,
-        4 * PAGE,
-      ]);
-      heap.allocate(FIRST_BREAK);
+      expect(stats()).toEqual([2 * PAGE - 1024, 1, 2 * PAGE - 1024, 1024, 2 * PAGE, 4 * PAGE]);
+      heap.allocate(2 * PAGE);
       expect(stats()).toEqual([
         heap.break - 1024,
         2,
