@@ -80,9 +80,9 @@ describe.each(PLACES)("$name", ({ makeHeap, kind, engine }) => {
 
     it("takes a share of the heap as its margin unless told otherwise", () => {
       const heap = plain();
-      heap.allocate(64 * PAGE);
+      heap.allocate(26 * PAGE);
       const before = heap.stats();
-      heap.allocate(before.largestFree + 16);
+      heap.allocate(before.largestFree + 16 * 1024);
       expect(heap.stats().largestFree).toBeGreaterThanOrEqual(before.heapBytes / 32);
     });
 
