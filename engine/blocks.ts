@@ -71,7 +71,10 @@ function removeStart(p: i32, following: i32): void {
   store16(at, p >>> CELL_SHIFT == following >>> CELL_SHIFT ? mark(following) : 0);
 }
 
-/** Whether a block starts at `p`, an address inside the heap, where it need not be the first of its cell. Exact, whatever programs wrote. At most 31 steps. */
+/**
+ * Whether a block starts at `p`, an address inside the heap, where it need not be the first of its cell. Exact, whatever
+ * programs wrote. At most 31 steps.
+ */
 export function isBlock(p: i32, entry: i32): bool {
   if ((p & (GRANULE - 1)) != 0 || entry == 0 || entry >= FIRST_ENTRY) return false;
   let steps: i32 = mark(p) - entry;
@@ -85,7 +88,10 @@ export function isBlock(p: i32, entry: i32): bool {
   return steps == 0;
 }
 
-/** The block that `address`, inside the heap, is part of; 0 in a heap that is corrupt. Cost: linear in the block's cells; for errors only. */
+/**
+ * The block that `address`, inside the heap, is part of; 0 in a heap that is corrupt. Cost: linear in the block's cells;
+ * for errors only.
+ */
 export function blockAround(address: i32): i32 {
   let cell: i32 = address >>> CELL_SHIFT;
   let entry: i32 = load16(load32(heap + MAP) + (cell << 1));
@@ -239,11 +245,16 @@ function cutTop(top: i32, q: i32, size: i32, flags: i32): void {
   const newTop: i32 = (q + size) | 0;
   if (q != top) leave(top, q);
   else flags |= PREVIOUS_IN_USE;
+  raiseTop(newTop, rest);
+  tagUsed(q, size, flags | IN_USE);
+}
+
+/** The trailing block begins at `newTop` now, beyond where it began, and has `rest` bytes. */
+function raiseTop(newTop: i32, rest: i32): void {
   tagUsed(newTop, rest, PREVIOUS_IN_USE);
   addStart(newTop);
   store32(heap + TOP, newTop);
   if (below(load32(heap + FRESH), newTop)) store32(heap + FRESH, newTop);
-  tagUsed(q, size, flags | IN_USE);
 }
 
 /** Address-ordered search from the rover on: from the start for first fit, from the last find for next fit. */
@@ -384,11 +395,8 @@ function raiseMap(map: i32, top: i32): void {
   store32(heap + MAP, load32(heap + MAP) + bytes);
   removeStart(top, top + CELL);
   addStart(to);
-  addStart(newTop);
   tagUsed(to, size, IN_USE | PREVIOUS_IN_USE | OWN);
-  tagUsed(newTop, 0, PREVIOUS_IN_USE);
-  store32(heap + TOP, newTop);
-  if (below(load32(heap + FRESH), newTop)) store32(heap + FRESH, newTop);
+  raiseTop(newTop, 0);
   tagUsed(map, bytes, IN_USE | (header(map) & PREVIOUS_IN_USE));
   give(map);
 }
@@ -500,12 +508,7 @@ export function growInPlace(p: i32, size: i32): bool {
   if (next == load32(heap + TOP)) {
     removeStart(next, next + CELL);
     if (load32(heap + FIT) != BEST_FIT) lowerRover(p, next);
-    const newTop: i32 = (p + size) | 0;
-    const rest: i32 = sizeOf(next) - more;
-    tagUsed(newTop, rest, PREVIOUS_IN_USE);
-    addStart(newTop);
-    store32(heap + TOP, newTop);
-    if (below(load32(heap + FRESH), newTop)) store32(heap + FRESH, newTop);
+    raiseTop((p + size) | 0, sizeOf(next) - more);
     tagUsed(p, size, h & FLAGS);
     return true;
   }
