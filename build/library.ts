@@ -44,8 +44,9 @@ export async function buildLibrary(): Promise<void> {
   });
   buildTypings();
   if (existsSync("cli/main.ts")) {
-    await build({
+    const { metafile } = await build({
       ...COMMON,
+      metafile: true,
       entryPoints: ["cli/main.ts"],
       outfile: "dist/cli.js",
       platform: "node",
@@ -55,8 +56,9 @@ export async function buildLibrary(): Promise<void> {
       plugins: [siblingLibrary],
     });
     chmodSync("dist/cli.js", 0o755);
+    writeFileSync("dist/THIRD-PARTY-NOTICES.txt", notices(Object.keys(metafile.inputs)));
   }
-  for (const name of readdirSync("dist")) if (!name.endsWith(".d.ts")) report(name);
+  for (const name of readdirSync("dist")) if (/\.(js|wasm)$/.test(name)) report(name);
 }
 
 function report(name: string): void {
@@ -92,6 +94,26 @@ const siblingLibrary: Plugin = {
     onResolve({ filter: /\/src\/index\.ts$/ }, () => ({ path: "./index.js", external: true }));
   },
 };
+
+/** Name, version and licence of every package that one of `files` belongs to. Throws where a package has no licence. */
+function notices(files: readonly string[]): string {
+  const folders = new Set(
+    files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []),
+  );
+  const each = [...folders].toSorted().map((folder) => {
+    const { name, version } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as {
+      name: string;
+      version: string;
+    };
+    const licence = readdirSync(folder).find((file) => /^licen[cs]e\b/i.test(file));
+    if (licence === undefined) {
+      throw new Error(`${folder}: no licence file, but dist/cli.js has code of this package`);
+    }
+    return `${name} ${version}\n\n${readFileSync(`${folder}/${licence}`, "utf8").trim()}\n`;
+  });
+  const rule = `\n${"-".repeat(80)}\n\n`;
+  return ["dist/cli.js contains code of these packages.\n", ...each].join(rule);
+}
 
 // What is generated -------------------------------------------------------------------------------------------------------
 

@@ -51,6 +51,9 @@ those with, then by utilisation (the mean over the traces, to a tenth of a
 percent), then by ns/op (over all ops). Footprint and break moves are sums over
 the traces.
 
+A time is that of a warm heap: each trace is replayed twice more on its emptied
+heap, and the faster counts.
+
 A trace is an allocation trace of the malloc-lab form, gzip'd or not; - is
 standard input, kept in memory to be replayed again. Nothing is printed unless
 all traces could be read.
@@ -95,7 +98,7 @@ export function compareCommand(
       const settings = settingsOf(options);
       const runs = settings.map((): Run[] => []);
       for (const file of files) {
-        const source = file === "-" ? keepSource(traceSource(file)) : traceSource(file);
+        const source = keepSource(traceSource(file));
         for (const [i, setting] of settings.entries()) {
           runs[i]!.push(await run(source, setting, progress));
         }

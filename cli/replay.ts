@@ -25,14 +25,16 @@ interface ReplayOptions extends Setting {
 const HELP = `
 The table:
   ops            lines of the trace that ask for something
-  ns/op          time in the heap's calls over ops, reading the trace left out
+  ns/op          time in the heap's calls over ops, warm: each trace is replayed
+                 twice more on its emptied heap, and the faster counts (--check
+                 and standard input: the only replay, cold and slower)
   peak live      most bytes the program held at once, as it asked for them
   footprint      most bytes the heap took of its memory
   utilisation    peak live over footprint
   internal       share of the footprint that is usable space of blocks in use
                  beyond what was asked for, when most bytes were live
   external       share of the footprint that is free then, in blocks and slots
-  break moves    how often the heap grew or shrank
+  break moves    how often the break was moved up, the first time included
   failures       requests refused, and with --check blocks or invariants broken
 
 A trace is an allocation trace of the malloc-lab form, gzip'd or not; - is

@@ -48,7 +48,7 @@ export const NEXT_FIT: i32 = 2;
 /** A rest smaller than this stays with the block it is the rest of. */
 export const LEAST_REST: i32 = 32;
 /** Held blocks that one request joins with their neighbours at most. */
-const MOST_SETTLED: i32 = 5;
+const MOST_SETTLED: i32 = 2;
 
 // The map ---------------------------------------------------------------------------------------------------------------
 

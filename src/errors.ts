@@ -102,14 +102,15 @@ export function invalidAlignment(alignment: number): HeapError {
 /** The error of an engine's `code` about a pointer. */
 export function pointerError(code: number, pointer: number): HeapError {
   const name = CODES[code] ?? "CORRUPT";
-  return new HeapError(name, `pointer ${shown(pointer)} ${WRONG_POINTERS[name]}`, { pointer });
+  const wrong = pointer === 0 ? "is that of no block; allocate one first" : WRONG_POINTERS[name];
+  return new HeapError(name, `pointer ${shown(pointer)} ${wrong}`, { pointer });
 }
 
 const WRONG_POINTERS: Readonly<Partial<Record<HeapErrorCode, string>>> = {
   DOUBLE_FREE:
     "leads to memory that was deallocated before; deallocate a block once and do not use its pointer afterwards",
   INVALID_POINTER: "is not the start of a block; use a pointer as it was answered by allocate",
-  OUT_OF_HEAP: "is outside of this heap; deallocate a block in the heap that it was allocated from",
+  OUT_OF_HEAP: "is outside of this heap; use a pointer in the heap that it was allocated from",
   CORRUPT:
     "leads to a block whose header can't be true; something wrote before the start or beyond the end of its block",
 };

@@ -21,7 +21,7 @@ import {
   pointerError,
   shown,
 } from "./errors.ts";
-import { bufferOf, expectMemory, type HeapMemory, ownMemory } from "./memories.ts";
+import { bufferOf, expectMemory, type HeapMemory, ownMemory, tagOf } from "./memories.ts";
 
 /** How a heap is made. Every option has a default. */
 export interface HeapOptions {
@@ -111,8 +111,19 @@ export interface TypedArrayType<View> {
 const KINDS: readonly EntryKind[] = ["free", "used", "free-slot", "used-slot", "table", "gap"];
 const FITS = ["best", "first", "next"] as const;
 const ENGINES = ["auto", "wasm", "js"] as const;
+const OPTIONS: readonly string[] = [
+  "memory",
+  "base",
+  "limit",
+  "margin",
+  "fit",
+  "small",
+  "engine",
+] satisfies (keyof HeapOptions)[];
 
 const ADDRESS_SPACE = 2 ** 32;
+/** Bytes that the smallest heap gets. */
+const LEAST_ROOM = 4096;
 /** The last granule of 4 GiB is never used, so that every address and size fits a word. */
 const HIGHEST = ADDRESS_SPACE - 16;
 
@@ -165,7 +176,7 @@ export class Heap {
     }
     if (code !== OK) {
       throw badOptions(
-        `limit ${shown(options.limit)} is less than 4 KiB above base ${base}: expected more room for the heap`,
+        `base ${base} is too near to 4 GiB: expected at least 4 KiB of room for the heap`,
       );
     }
   }
@@ -318,7 +329,7 @@ export class Heap {
     return this.#ask((engine) => engine.heap_trim()) >>> 0;
   }
 
-  /** What is in the heap. Cost: linear in the number of blocks; it walks the heap. */
+  /** What is in the heap. It walks the heap, and changes it as `walk` does. Cost: linear in the number of blocks. */
   stats(): HeapStats {
     const stat = (which: number): number => this.#ask((engine) => engine.heap_stat(which)) >>> 0;
     const stats: HeapStats = {
@@ -349,7 +360,10 @@ export class Heap {
 
   /**
    * Everything in the heap, in address order; the last entry is the free end of the heap, which may be empty. The heap
-   * must not be changed during the walk. Cost: bounded for each entry.
+   * must not be changed during the walk.
+   *
+   * Blocks that are held for a next request of their size are joined with their free neighbours first: that changes the
+   * heap, and where later blocks will lie, but nothing that is in use. Cost: bounded for each entry and each held block.
    */
   *walk(): Generator<Entry, void, undefined> {
     const next = (entry: number): number => this.#ask((engine) => engine.heap_walk(entry)) >>> 0;
@@ -384,6 +398,7 @@ export class Heap {
 
 /** Options with their defaults; throws `BAD_OPTIONS` for what is not allowed. */
 function checked(options: HeapOptions) {
+  expectOptions(options);
   const {
     memory,
     base = 0,
@@ -394,7 +409,14 @@ function checked(options: HeapOptions) {
     engine = "auto",
   } = options;
   expectInteger("base", base, 0, ADDRESS_SPACE - 1);
-  if (limit !== undefined) expectInteger("limit", limit, 1, ADDRESS_SPACE);
+  if (limit !== undefined) {
+    expectInteger("limit", limit, 1, ADDRESS_SPACE);
+    if (limit - base < LEAST_ROOM) {
+      throw badOptions(
+        `limit ${limit} is less than 4 KiB above base ${base}: expected at least ${base + LEAST_ROOM}`,
+      );
+    }
+  }
   if (margin !== undefined) expectInteger("margin", margin, 0, ADDRESS_SPACE);
   expectInteger("small", small, 0, MAX_SMALL);
   expectOneOf("fit", fit, FITS);
@@ -414,6 +436,16 @@ function checked(options: HeapOptions) {
 function trapped(error: unknown): unknown {
   const isTrap = error instanceof Error && error.name === "RuntimeError";
   return isTrap ? corrupt("the heap's own words lead out of the memory", undefined, error) : error;
+}
+
+/** Something that is no object of options, such as a memory given by itself, would else be ignored. */
+function expectOptions(options: unknown): void {
+  if (tagOf(options) !== "Object") {
+    throw badOptions(`options is ${shown(options)}: expected an object such as { memory, limit }`);
+  }
+  const unknown = Object.keys(options as object).find((name) => !OPTIONS.includes(name));
+  if (unknown === undefined) return;
+  throw badOptions(`${unknown} is no option of a heap: expected ${OPTIONS.join(", ")}`);
 }
 
 function expectInteger(option: string, value: unknown, least: number, most: number): void {

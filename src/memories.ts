@@ -27,7 +27,7 @@ export function ownMemory(): HeapMemory {
 }
 
 /** The tag that names what a value is, also where it comes from another realm. */
-function tagOf(value: unknown): string {
+export function tagOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice("[object ".length, -1);
 }
 

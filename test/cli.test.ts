@@ -185,6 +185,28 @@ describe("heapwright replay", () => {
     }
   });
 
+  test.each([
+    ["cut.rep.gz", gzipSync(readFileSync(good)).subarray(0, -12), "the end of the gzip data"],
+    ["empty.rep", "", "the end of the trace"],
+    ["binary.rep", Buffer.from([0, 1, 255, 10]), '"\\u0000\\u0001\\xff"'],
+  ])("%s: what was found, and nothing else", async (name, content, found) => {
+    const { code, out, err } = await heapwright("replay", fileOf(name, content));
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toContain(`: found ${found}, expected `);
+    expect(err).toMatch(/^heapwright: .+\.rep(\.gz)?:\d+: .+\n$/);
+  });
+
+  test("a folder, and a file taken for one", async () => {
+    for (const [path, found] of [
+      [folder, "a folder"],
+      [join(good, "x.rep"), "no file of this name"],
+    ] as const) {
+      const { code, out, err } = await heapwright("replay", path);
+      expect({ code, out }).toEqual({ code: 2, out: "" });
+      expect(err).toContain(`${path}: found ${found}, expected a trace`);
+    }
+  });
+
   test("no such file", async () => {
     const { code, out, err } = await heapwright("replay", join(folder, "none.rep"));
     expect({ code, out }).toEqual({ code: 2, out: "" });

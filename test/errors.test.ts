@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 
-import { Heap, HeapError } from "../src/index.ts";
+import { Heap, HeapError, type HeapOptions } from "../src/index.ts";
 import {
   errorOf,
   expectError,
@@ -200,8 +200,10 @@ describe.each(PLACES)("$name", ({ makeHeap, kind, engine }) => {
       heap.deallocate(0);
       expect(before.equals(imageOf(heap))).toBe(true);
       expect(heap.owns(0)).toBe(false);
-      expectError(heap, () => heap.usableSize(0), "OUT_OF_HEAP", { pointer: 0 });
-      expectError(heap, () => heap.view(Uint8Array, 0, 0), "OUT_OF_HEAP", { pointer: 0 });
+      for (const call of [() => heap.usableSize(0), () => heap.view(Uint8Array, 0, 0)]) {
+        const error = expectError(heap, call, "OUT_OF_HEAP", { pointer: 0 });
+        expect(error.message).toBe("pointer 0 is that of no block; allocate one first");
+      }
     });
 
     it("refuses a request that nothing has room for, and goes on with smaller ones", () => {
@@ -363,11 +365,24 @@ describe.each(PLACES)("$name", ({ makeHeap, kind, engine }) => {
   it.each([
     ["nothing", 0, 16],
     ["less than 4 KiB", PAGE, PAGE + 2048],
+    ["one byte less than 4 KiB", PAGE, PAGE + 4095],
     ["less than nothing", 2 * PAGE, PAGE],
   ])("refuses a limit that leaves %s", (_, base, limit) => {
     const error = errorOf(() => makeHeap({ base, limit }));
     expect(error.code).toBe("BAD_OPTIONS");
     expect(error.message).toContain(`limit ${limit} is less than 4 KiB above base ${base}`);
+  });
+
+  it.each([
+    ["size", { size: 1 }],
+    ["Limit", { Limit: PAGE }],
+    ["fits", { fit: "first", fits: undefined }],
+  ])("refuses the option %s, which there is not", (name, options) => {
+    const error = errorOf(() => makeHeap(options as HeapOptions));
+    expect(error.code).toBe("BAD_OPTIONS");
+    expect(error.message).toBe(
+      `${name} is no option of a heap: expected memory, base, limit, margin, fit, small, engine`,
+    );
   });
 
   it("takes a limit of 4 KiB", () => {
@@ -392,6 +407,25 @@ describe.each(PLACES)("$name", ({ makeHeap, kind, engine }) => {
       expect(error.message).toContain(`there is no heap at base ${base}`);
     }
   });
+});
+
+it.each([
+  ["null", null],
+  ["a number", 65536],
+  ["a string", "wasm"],
+  ["an array", []],
+  ["a buffer", new ArrayBuffer(PAGE)],
+  ["a memory", new WebAssembly.Memory({ initial: 1 })],
+])("refuses %s in place of options", (_, options) => {
+  const error = errorOf(() => new Heap(options as never));
+  expect(error.code).toBe("BAD_OPTIONS");
+  expect(error.message).toMatch(/^options is .*: expected an object such as \{ memory, limit \}$/);
+});
+
+it("refuses a base that leaves no room below 4 GiB", () => {
+  const error = errorOf(() => new Heap({ base: 2 ** 32 - 8 }));
+  expect(error.code).toBe("BAD_OPTIONS");
+  expect(error.message).toContain("base 4294967288 is too near to 4 GiB");
 });
 
 it("is an Error with a name, a code and what it is about", () => {

@@ -50,11 +50,16 @@ it("has no fault that publint finds", async () => {
 it("holds the library, its typings, both wasm files and the command, and no more", () => {
   const files = readdirSync(join(installed, "dist")).toSorted();
   expect(files.filter((name) => !name.endsWith(".d.ts"))).toEqual([
+    "THIRD-PARTY-NOTICES.txt",
     "cli.js",
     "heap.shared.wasm",
     "heap.wasm",
     "index.js",
   ]);
+  const notices = readFileSync(join(installed, "dist/THIRD-PARTY-NOTICES.txt"), "utf8");
+  for (const name of ["cli-progress", "cli-table3", "commander", "picocolors"]) {
+    expect(notices).toMatch(new RegExp(`^${name} \\d+\\.\\d+`, "m"));
+  }
   const typings = files.filter((name) => name.endsWith(".d.ts"));
   expect(typings).toContain("index.d.ts");
   for (const name of typings) {

@@ -32,6 +32,7 @@ function traceOf(...lines: (string | string[])[]): string {
 function sourceOf(...blocks: (string | Uint8Array)[]): TraceSource {
   return {
     file: "x.rep",
+    rereadable: true,
     bytes: async function* () {
       for (const block of blocks) yield Buffer.from(block);
     },
@@ -132,6 +133,7 @@ describe("reading", () => {
     let reads = 0;
     const source = keepSource({
       file: "-",
+      rereadable: false,
       bytes: async function* () {
         reads += 1;
         yield Buffer.from(everyKind);
@@ -424,6 +426,16 @@ describe("replaying", () => {
     expect(heap.checks).toBe(Math.floor(ops.length / 10_000) + 2);
   });
 
+  test("without a look nothing but the snapshot is missing", async () => {
+    const text = traceOf("a 0 100", "a 1 30", "f 1");
+    const { fullest, ...found } = await replayOf(new ToyHeap(), text);
+    expect(fullest).toBeDefined();
+    const without = await replayOf(new ToyHeap(), text, { look: false });
+    expect(without).toMatchObject({ ...found, nsPerOp: expect.any(Number) as number });
+    expect(without.fullest).toBeUndefined();
+    expect(found.whole).toBe(true);
+  });
+
   test("progress is told", async () => {
     const ops = Array.from({ length: CHUNK_OPS + 10 }, (_, i) => `a ${i} 8`);
     const told: number[] = [];
@@ -512,6 +524,7 @@ describe("--check finds", () => {
       override deallocate(): void {}
     }
     const result = await replayOf(new Leaking(), traceOf("a 0 8", "f 0"));
+    expect(result.whole).toBe(false);
     expect(result.firstFailure).toBe(
       "after the last op: 1 blocks are in use though all were freed",
     );

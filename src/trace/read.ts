@@ -4,7 +4,7 @@
  * A trace is read while it is used. What is held is a block of the file, a block of its text and the parser's chunk.
  */
 
-import { createReadStream } from "node:fs";
+import { createReadStream, statSync } from "node:fs";
 import { Readable, pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 
@@ -15,6 +15,8 @@ import { TraceParser } from "./parse.ts";
 /** Bytes of a trace, gzip'd or not, and the name that errors carry. `bytes` starts them from the beginning. */
 export interface TraceSource {
   readonly file: string;
+  /** Whether they can be read more than once. */
+  readonly rereadable: boolean;
   readonly bytes: () => AsyncIterable<Uint8Array>;
 }
 
@@ -26,16 +28,28 @@ export interface Trace {
   readonly chunks: AsyncIterable<OpChunk>;
 }
 
-/** The file at `path`; `-` is standard input, which can be read once only (see `keepSource`). */
+/** The file at `path`; `-` is standard input. That, and pipes that have a path, can be read once (see `keepSource`). */
 export function traceSource(path: string): TraceSource {
-  return { file: path, bytes: () => (path === "-" ? process.stdin : createReadStream(path)) };
+  if (path === "-") return { file: path, rereadable: false, bytes: () => process.stdin };
+  return { file: path, rereadable: isFile(path), bytes: () => createReadStream(path) };
 }
 
-/** The same source, to be read any number of times: its bytes are kept, as they came, at the first. */
+/** False where there is nothing that can be looked at: opening it says why. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** The same source, to be read any number of times: unless it can be anyway, its bytes are kept, as they came. */
 export function keepSource(source: TraceSource): TraceSource {
+  if (source.rereadable) return source;
   let kept: Uint8Array[] | undefined;
   return {
     file: source.file,
+    rereadable: true,
     bytes: async function* () {
       if (kept === undefined) {
         const blocks = [];
@@ -110,6 +124,7 @@ function asTraceError(error: unknown, file: string, parser: TraceParser): unknow
   const expected = "a trace (.rep or .rep.gz; - is standard input)";
   switch (error instanceof Error && "code" in error ? error.code : undefined) {
     case "ENOENT":
+    case "ENOTDIR":
       return new TraceError(file, 0, "no file of this name", expected);
     case "EISDIR":
       return new TraceError(file, 0, "a folder", expected);
@@ -125,7 +140,15 @@ function asTraceError(error: unknown, file: string, parser: TraceParser): unknow
         `broken gzip data (${(error as Error).message})`,
         "the rest of the trace",
       );
-    default:
-      return error;
   }
+  // Whatever else the file system has to say.
+  if (error instanceof Error && "syscall" in error) {
+    return new TraceError(
+      file,
+      parser.line,
+      `a file that can't be read (${error.message})`,
+      expected,
+    );
+  }
+  return error;
 }

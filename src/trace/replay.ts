@@ -27,6 +27,8 @@ export interface ReplayOptions {
    * holds. Unless given, neither.
    */
   readonly check?: number;
+  /** Whether the heap is looked at when it is fullest, which costs time in between. Unless false, it is. */
+  readonly look?: boolean;
   /** Called between chunks with the number of ops replayed so far. */
   readonly onProgress?: (ops: number) => void;
 }
@@ -49,14 +51,16 @@ export interface Replay {
   readonly peakHeapBytes: number;
   /** `peakLiveBytes` over `peakHeapBytes`: 1 is a heap without waste. */
   readonly utilisation: number;
-  /** How often the break was moved. */
+  /** How often the break was moved up, the first time included. */
   readonly breakMoves: number;
-  /** The heap when most bytes were live; undefined when none ever were. */
+  /** The heap when most bytes were live; undefined when none ever were, and where it was not looked at. */
   readonly fullest: Snapshot | undefined;
+  /** Whether the heap was whole and empty at the end. */
+  readonly whole: boolean;
 }
 
 /**
- * Replays `chunks` on `heap`, which should be new.
+ * Replays `chunks` on `heap`, which should be new, or empty where only the time is wanted.
  *
  * A request that fails is counted and the replay goes on: after a failed allocation the ops that name its id are
  * skipped; after a failed reallocation the block stays as it was. What the program never freed is freed at the end,
@@ -70,7 +74,7 @@ export async function replay(
   chunks: AsyncIterable<OpChunk>,
   options: ReplayOptions = {},
 ): Promise<Replay> {
-  const replayer = new Replayer(heap, options.check);
+  const replayer = new Replayer(heap, options);
   for await (const chunk of chunks) {
     if (!replayer.chunk(chunk)) break;
     options.onProgress?.(replayer.ops);
@@ -82,6 +86,7 @@ class Replayer {
   readonly #heap: ReplayHeap;
   /** Ops between checks; Infinity: no checks. */
   readonly #checkEvery: number;
+  readonly #look: boolean;
   readonly #guard: GuardedHeap | undefined;
 
   ops = 0;
@@ -105,10 +110,11 @@ class Replayer {
   /** Why the last stretch ended early. */
   #refusal = "";
 
-  constructor(heap: ReplayHeap, checkEvery = Infinity) {
+  constructor(heap: ReplayHeap, { check = Infinity, look = true }: ReplayOptions) {
     this.#heap = heap;
-    this.#checkEvery = checkEvery;
-    this.#guard = checkEvery < Infinity ? new GuardedHeap(heap) : undefined;
+    this.#checkEvery = check;
+    this.#look = look;
+    this.#guard = check < Infinity ? new GuardedHeap(heap) : undefined;
   }
 
   /** Replays one chunk; false when the heap is broken. */
@@ -159,13 +165,14 @@ class Replayer {
       utilisation: peakHeapBytes === 0 ? 0 : this.#peakLive / peakHeapBytes,
       breakMoves: stats?.breakMoves ?? 0,
       fullest: this.#fullest,
+      whole: !this.#broken,
     };
   }
 
   /** Makes room for the chunk's ids, and finds how many of its ops lead to the most bytes live, if all succeed. */
   #plan(ops: OpChunk): number {
     let live = this.#live;
-    let most = this.#fullest?.liveBytes ?? 0;
+    let most = this.#look ? (this.#fullest?.liveBytes ?? 0) : Infinity;
     let at = 0;
     for (let i = 0; i < ops.count; i += 1) {
       const id = ops.ids[i]!;
@@ -267,6 +274,7 @@ class Replayer {
 
   /** Takes a snapshot if more is live than at the last, by more than a share of it. */
   #lookAtHeap(line: number, share: number): void {
+    if (!this.#look) return;
     if (this.#live <= (this.#fullest?.liveBytes ?? 0) * (1 + share)) return;
     this.#attempt(`after line ${line}`, () => {
       this.#fullest = takeSnapshot(this.#heap, this.ops, this.#live);
@@ -291,6 +299,7 @@ class Replayer {
       }
       const { usedBlocks } = this.#heap.stats();
       if (usedBlocks !== 0) {
+        this.#broken = true;
         this.#fail(where, `${usedBlocks} blocks are in use though all were freed`);
       }
     });

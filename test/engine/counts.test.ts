@@ -21,14 +21,14 @@ const BLOCK = {
   "taken from the trailing block": 17,
   "taken, of the size": 16,
   "taken and split": 28,
-  "given back, nothing free around": 23,
-  "given back, joined with the following": 32,
-  "given back, joined with the preceding": 36,
-  "given back, joined with both": 41,
-  "given back, joined with the trailing": 17,
-  "usable size": 10,
-  owns: 7,
-  "reallocated to the same": 18,
+  "given back, nothing free around": 22,
+  "given back, joined with the following": 31,
+  "given back, joined with the preceding": 35,
+  "given back, joined with both": 40,
+  "given back, joined with the trailing": 16,
+  "usable size": 9,
+  owns: 6,
+  "reallocated to the same": 16,
 };
 
 /**
@@ -39,9 +39,9 @@ const LONG: Record<
   string,
   Record<"malloc" | "free" | "realloc", readonly [p999: number, worst: number]>
 > = {
-  "any size, slabs": { malloc: [105, 190], free: [48, 52], realloc: [165, 205] },
+  "any size, slabs": { malloc: [70, 180], free: [48, 52], realloc: [118, 165] },
   "any size, no slabs": { malloc: [40, 45], free: [40, 48], realloc: [92, 100] },
-  "large sizes, slabs": { malloc: [135, 230], free: [48, 52], realloc: [185, 220] },
+  "large sizes, slabs": { malloc: [75, 210], free: [48, 52], realloc: [112, 135] },
   "aligned, no slabs": { malloc: [72, 80], free: [44, 48], realloc: [98, 104] },
 };
 
