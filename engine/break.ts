@@ -52,7 +52,8 @@ export function startFor(bytes: i32): i32 {
   const from: i32 = load32(heap + BREAK);
   const owned: i32 = load32(heap + OWNED);
   const end: i32 = memoryEnd();
-  return below(owned, end) && below(owned - from, bytes) ? end : from;
+  const behind: bool = below(owned, end) && below(end, load32(heap + LIMIT));
+  return behind && below(owned - from, bytes) ? end : from;
 }
 
 /**

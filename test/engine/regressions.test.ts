@@ -22,6 +22,14 @@ describe.each(FORMS)("%s", (form) => {
   });
 });
 
+test.each(FORMS)(
+  "%s: a request beyond the limit moves nothing, in a larger memory too",
+  async (form) => {
+    const heap = await heapOf(form, { memory: wasmMemory(16), limit: 8 * 65536 });
+    expect(heap.unchanged(() => heap.request(16 * 65536))).toBe("OUT_OF_MEMORY");
+  },
+);
+
 test.each(FORMS)("%s: a header of no size is named, not walked for ever", async (form) => {
   const memory = wasmMemory(2);
   const heap = await heapOf(form, { memory });
