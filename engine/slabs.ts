@@ -1,5 +1,6 @@
-// Small objects without headers. A slab is a block of whole cells (or a granule more, which no slot uses), cut into equal slots; what describes it is outside, in
-// a table of descriptors: a bit a slot and little else. A half word a cell, in the map, leads from a pointer to there.
+// Small objects without headers. A slab is a block of whole cells (or a granule more, which no slot uses), cut into equal
+// slots; what describes it is outside, in a table of descriptors: a bit a slot and little else. A half word a cell, in the
+// map, leads from a pointer to there.
 //
 //     map       … │ 70 │ 70 │ 71 │ …            table    … │ 70: 0b…0111 base class │ 71: … │ …
 //                   │    │    └───────────────────────────────────────────────────────┘
