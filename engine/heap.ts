@@ -11,6 +11,7 @@ import {
   hold,
   isBlock,
   mark,
+  NEXT_FIT,
   settle,
   shrink,
   take,
@@ -102,7 +103,8 @@ export function create(base: i32, limit: i32, margin: i32, fit: i32, small: i32)
   const end: i32 = memoryEnd();
   const highest: i32 = limit == 0 ? HIGHEST : limit & -GRANULE;
   const least: i32 = at + CONTROL + 2 * CELL;
-  if (below(at, base) || small < 0 || small > MAX_SMALL || fit < 0 || fit > 2) return BAD_OPTIONS;
+  if (below(at, base) || small < 0 || small > MAX_SMALL || fit < 0 || fit > NEXT_FIT)
+    return BAD_OPTIONS;
   if (below(least, at) || below(highest, least)) return limit == 0 ? OUT_OF_MEMORY : BAD_OPTIONS;
   let target: i32 = targetBreak(base, least, margin == -1 ? 0 : margin, highest);
   if (below(end, target) && !growTo(target)) {

@@ -226,7 +226,7 @@ function giveSlotSlowly(p: i32, entry: i32): i32 {
   const d: i32 = descriptorAt(entry);
   const c: i32 = classOf(d);
   const kind: i32 = load32(d + KIND);
-  if (kind == ((kind & -CELL) | FULL)) {
+  if ((kind & CLASS) == FULL) {
     store32(d + KIND, (kind & -CELL) | load32(d + NEXT));
     append(c, d, entry);
   }
@@ -347,7 +347,8 @@ function leanest(most: i32, c: i32, slot: i32): i32 {
 function takeCells(c: i32): i32 {
   const slot: i32 = load32(c + SLOT);
   const most: i32 = cellsFor(c, slot);
-  const base: i32 = takeFree(leanest(most, c, slot) << CELL_SHIFT, CELL);
+  const bytes: i32 = leanest(most, c, slot) << CELL_SHIFT;
+  const base: i32 = takeFree(bytes, CELL);
   if (base != 0) return base;
   const hole: i32 = findLarge();
   if (hole != 0) {
@@ -361,7 +362,7 @@ function takeCells(c: i32): i32 {
       if (smaller != 0) return smaller;
     }
   }
-  return takeNew(leanest(most, c, slot) << CELL_SHIFT, CELL);
+  return takeNew(bytes, CELL);
 }
 
 /** Makes an empty slab for a class; its entry, or 0 where blocks are to serve instead. */
