@@ -27,13 +27,7 @@ const SHARED = [
 
 /** What a request runs through most of the time: copied into its callers, since a call costs V8 more than the work. */
 const HOT = [
-  ...[
-    "heap/deallocate",
-    "heap/deallocateBlock",
-    "heap/blockError",
-    "heap/allocateBlock",
-    "heap/mostHeld",
-  ],
+  ...["heap/deallocate", "heap/blockError", "heap/mostHeld", "slabs/takeBlock"],
   ...["slabs/takeSlot", "slabs/giveSlot"],
   ...[
     "blocks/takeHeld",
@@ -49,14 +43,16 @@ const HOT = [
 
 /** What is long or seldom run stays out of line, also where it has one caller. */
 const COLD = [
-  ...["heap/createAtEnd", "heap/strayError", "heap/allocateAligned", "heap/isPreviousSound"],
   ...[
-    "slabs/refill",
-    "slabs/giveSlotSlowly",
-    "slabs/createSlab",
-    "slabs/releaseSlab",
-    "slabs/takeAlignedSlot",
+    "heap/createAtEnd",
+    "heap/deallocateStray",
+    "heap/strayError",
+    "heap/allocateAligned",
+    "heap/isPreviousSound",
+    "heap/allocateBlock",
+    "heap/deallocateBlock",
   ],
+  ...["slabs/refill", "slabs/giveSlotSlowly", "slabs/createSlab", "slabs/releaseSlab"],
   ...[
     "blocks/takeTop",
     "blocks/cutTop",
@@ -68,6 +64,7 @@ const COLD = [
     "blocks/give",
     "blocks/takeFree",
     "blocks/takeNew",
+    "blocks/takeMore",
     "blocks/takeLast",
     "bins/findAny",
     "slabs/releaseEmpty",

@@ -121,14 +121,10 @@ export function placeFor(size: i32): i32 {
   return heap + HOLD + ((size >>> 2) & (4 * (PLACES - 1)));
 }
 
-/** A block of exactly `size` bytes that was held, or 0. */
-export function takeHeld(size: i32): i32 {
-  const place: i32 = placeFor(size);
-  const p: i32 = load32(place);
-  if (p == 0) return 0;
+/** Takes a block out of the place where it is held. */
+export function takeHeld(p: i32): i32 {
   const h: i32 = header(p);
-  if ((h & -GRANULE) != size) return 0;
-  store32(place, 0);
+  store32(placeFor(h), 0);
   store32(p - HEADER, h ^ HELD);
   return p;
 }
@@ -140,8 +136,13 @@ export function takeHeld(size: i32): i32 {
  * first and next fit.
  */
 export function take(size: i32, alignment: i32): i32 {
-  let p: i32 = takeFree(size, alignment);
-  if (p == 0) p = takeNew(size, alignment);
+  const p: i32 = takeFree(size, alignment);
+  return p != 0 ? p : takeMore(size, alignment);
+}
+
+/** The same where no bin has one. */
+export function takeMore(size: i32, alignment: i32): i32 {
+  const p: i32 = takeNew(size, alignment);
   return p != 0 ? p : takeLast(size, alignment);
 }
 
@@ -448,16 +449,18 @@ export function give(p: i32): i32 {
   return p;
 }
 
-/** Keeps a block for the next request of its size, in place of the one that was kept there: that one is to be given back. */
-export function hold(p: i32): i32 {
-  const h: i32 = header(p);
+/** Keeps a block, with header `h`, for the next request of its size; the one that was kept in its place is given back. */
+export function hold(p: i32, h: i32): void {
   const place: i32 = placeFor(h);
   const before: i32 = load32(place);
   store32(place, p);
   store32(p - HEADER, h | HELD);
-  store32(heap + HOLDING, 1);
-  if (before != 0) store32(before - HEADER, header(before) ^ HELD);
-  return before;
+  if (before == 0) {
+    store32(heap + HOLDING, 1);
+    return;
+  }
+  store32(before - HEADER, header(before) ^ HELD);
+  give(before);
 }
 
 /** Joins held blocks with their neighbours: so many, or all that there are. */

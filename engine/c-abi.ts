@@ -1,6 +1,6 @@
 // What the engine exports: the C names, and the `heap_` names for the library and for those who look inside.
 
-import { enter, load32, store32, trap } from "#memory";
+import { enter, load32, store32 } from "#memory";
 import { footprint } from "./break.ts";
 import { broken, brokenAt, walk, walkedKind, walkedSize } from "./check.ts";
 import {
@@ -18,6 +18,7 @@ import {
   usableSize,
 } from "./heap.ts";
 import {
+  answer,
   BREAK,
   fail,
   heap,
@@ -41,10 +42,7 @@ export { allocate, allocate as malloc };
 
 /** Traps on a pointer that is not a live block's, with the heap as it was and the reason in `heap_error()`. */
 export function free(p: i32): void {
-  const code: i32 = give(p);
-  if (code == OK) return;
-  fail(code);
-  trap();
+  give(p, true);
 }
 
 export function calloc(count: i32, size: i32): i32 {
@@ -55,14 +53,7 @@ export function calloc(count: i32, size: i32): i32 {
 
 /** Traps like `free`; 0 without memory. Size 0 keeps a block of the least size. */
 export function realloc(p: i32, size: i32): i32 {
-  if (p != 0) {
-    const code: i32 = pointerError(p);
-    if (code != OK) {
-      fail(code);
-      trap();
-    }
-  }
-  return reallocate(p, size);
+  return reallocate(p, size, true);
 }
 
 export function aligned_alloc(alignment: i32, size: i32): i32 {
@@ -135,14 +126,12 @@ export function heap_allocate(size: i32, alignment: i32): i32 {
 }
 
 export function heap_reallocate(p: i32, size: i32): i32 {
-  return reallocate(p, size);
+  return reallocate(p, size, false);
 }
 
 /** `free` without the trap: the error's code. */
 export function heap_release(p: i32): i32 {
-  const code: i32 = give(p);
-  if (code != OK) fail(code);
-  return code;
+  return give(p, false);
 }
 
 export function heap_owns(p: i32): i32 {
@@ -151,9 +140,7 @@ export function heap_owns(p: i32): i32 {
 
 /** Frees everything; an error code, 0 for none. */
 export function heap_reset(): i32 {
-  const code: i32 = reset();
-  if (code != OK) fail(code);
-  return code;
+  return answer(reset(), false);
 }
 
 export function heap_trim(): i32 {

@@ -1,6 +1,6 @@
 // Looks at the whole heap: walks it, and proves the invariants of layout.ts.
 
-import { below, enter, load16, load32 } from "#memory";
+import { below, enter, hasBit, load16, load32 } from "#memory";
 import { binOf, firstIn } from "./bins.ts";
 import { isBlock, placeFor, settle } from "./blocks.ts";
 import {
@@ -16,6 +16,7 @@ import {
   CLASS_BYTES,
   CLASS_COUNT,
   classOf,
+  CURRENT,
   DESCRIPTOR_BYTES,
   DESCRIPTOR_SHIFT,
   descriptorAt,
@@ -38,6 +39,7 @@ import {
   IN_USE,
   isHeap,
   IS_CURRENT,
+  isEmpty,
   KEPT,
   KIND,
   LIMIT,
@@ -61,7 +63,6 @@ import {
   TABLE_BLOCK,
   TAIL,
   TOP,
-  WORD,
 } from "./layout.ts";
 
 // The walk ------------------------------------------------------------------------------------------------------------------
@@ -111,7 +112,7 @@ function arriveAt(p: i32): i32 {
     const kind: i32 = load32(d + KIND);
     walkedSize = load32(classOf(d) + SLOT);
     const slot: i32 = ((p - (kind & -CELL)) / walkedSize) | 0;
-    walkedKind = (load32(d + ((slot >>> 5) << 2)) & (1 << slot)) != 0 ? USED_SLOT : FREE_SLOT;
+    walkedKind = hasBit(d, slot) ? USED_SLOT : FREE_SLOT;
     return p;
   }
   const h: i32 = header(p);
@@ -251,7 +252,7 @@ function checkSlab(p: i32, h: i32, size: i32): i32 {
   const allLow: i32 = slots >= 32 ? -1 : ~(-1 << slots);
   const allHigh: i32 = slots > 32 ? ~(-1 << (slots - 32)) : 0;
   if ((low & ~allLow) != 0 || (high & ~allHigh) != 0) return S + 2;
-  const current: bool = (load32(c + WORD) & -DESCRIPTOR_BYTES) == d;
+  const current: bool = load32(c + CURRENT) == d;
   if (current != ((kind & IS_CURRENT) != 0) || (current && !isCurrentSound(c, p, slots)))
     return S + 5;
   const full: bool = low == allLow && high == allHigh && !current;
@@ -263,13 +264,9 @@ function isClass(c: i32): bool {
   return ((c - heap) & (CLASS_BYTES - 1)) == 0 && below(c - heap, CLASS_COUNT * CLASS_BYTES);
 }
 
-/** WORD is one of the current slab's, and SLOTS and ORIGIN tell its slots. */
+/** SLOTS and ORIGIN tell the current slab's slots. */
 function isCurrentSound(c: i32, base: i32, slots: i32): bool {
-  const word: i32 = load32(c + WORD);
-  const before: i32 = (word & 4) << 3;
-  const left: i32 = slots - before;
-  if ((word & 11) != 0 || load32(c + SLOTS) != (left > 32 ? 32 : left)) return false;
-  return load32(c + ORIGIN) == ((base + before * load32(c + SLOT)) | 0);
+  return load32(c + SLOTS) == slots && load32(c + ORIGIN) == base;
 }
 
 function checkBins(): i32 {
@@ -304,7 +301,7 @@ function checkClasses(): i32 {
   let seen: i32 = 0;
   for (let i: i32 = 0; i < CLASS_COUNT; i++) {
     const c: i32 = classAt(i);
-    if (!isWordSound(c)) return found(S + 5, c);
+    if (!leadsToSlab(c)) return found(S + 5, c);
     let previous: i32 = 0;
     let entry: i32 = load16(c + HEAD);
     let length: i32 = 0;
@@ -334,13 +331,12 @@ function checkClasses(): i32 {
   return checkDescriptors(seen);
 }
 
-/** WORD leads to the descriptor of a slab of the class, or to NO_SLAB. */
-function isWordSound(c: i32): bool {
-  const word: i32 = load32(c + WORD);
-  if (word == heap + NO_SLAB) return true;
-  const entry: i32 = (word - descriptorAt(0)) >>> DESCRIPTOR_SHIFT;
-  if (!isDescriptor(entry)) return false;
-  const d: i32 = descriptorAt(entry);
+/** CURRENT leads to the descriptor of a slab of the class, or to NO_SLAB. */
+function leadsToSlab(c: i32): bool {
+  const d: i32 = load32(c + CURRENT);
+  if (d == heap + NO_SLAB) return true;
+  if (((d - descriptorAt(0)) & (DESCRIPTOR_BYTES - 1)) != 0) return false;
+  if (!isDescriptor((d - descriptorAt(0)) >>> DESCRIPTOR_SHIFT)) return false;
   return load32(d + KIND) != 0 && classOf(d) == c;
 }
 
@@ -360,7 +356,7 @@ function isKeptSound(c: i32): bool {
   if (kept == 0) return true;
   if (!isDescriptor(kept)) return false;
   const d: i32 = descriptorAt(kept);
-  return classOf(d) == c && isListed(d) && (load32(d) | load32(d + 4)) == 0;
+  return classOf(d) == c && isListed(d) && isEmpty(d);
 }
 
 /** Every descriptor up to NEXT_DESCRIPTOR is a slab's or free. */

@@ -14,12 +14,11 @@ import {
   NEXT_FIT,
   settle,
   shrink,
-  take,
-  takeHeld,
   trimTop,
 } from "./blocks.ts";
 import { HIGHEST, targetBreak } from "./break.ts";
 import {
+  answer,
   BAD_OPTIONS,
   blockSizeFor,
   BREAK,
@@ -79,7 +78,7 @@ import {
   releaseEmpty,
   slotError,
   slotSize,
-  takeAlignedSlot,
+  takeBlock,
   takeSlot,
 } from "./slabs.ts";
 
@@ -162,24 +161,16 @@ function createAtEnd(): bool {
  */
 export function allocate(size: i32): i32 {
   enter(heap);
-  if (below(size, small)) {
-    const p: i32 = takeSlot(classAt(classFor(size)));
-    if (p != 0) return p;
-  }
-  return allocateBlock(size, GRANULE);
+  return below(size, small)
+    ? takeSlot(classAt(classFor(size)), size, GRANULE)
+    : allocateBlock(size, GRANULE);
 }
 
+/** What no slab serves; the first request of all, too. */
 function allocateBlock(size: i32, alignment: i32): i32 {
   if (below(MAX_SIZE, size)) return fail(INVALID_SIZE);
   if (heap == 0) return createAtEnd() ? allocateAligned(size, alignment) : 0;
-  const needed: i32 = blockSizeFor(size);
-  if (alignment == GRANULE) {
-    const held: i32 = takeHeld(needed);
-    if (held != 0) return held;
-  }
-  let p: i32 = take(needed, alignment);
-  if (p == 0 && releaseEmpty()) p = take(needed, alignment);
-  return p != 0 ? p : fail(OUT_OF_MEMORY);
+  return takeBlock(size, alignment);
 }
 
 /** The same, beginning at a multiple of `alignment`: a power of two up to 64 KiB. */
@@ -189,8 +180,8 @@ export function allocateAligned(size: i32, alignment: i32): i32 {
     return fail(INVALID_ALIGNMENT);
   const whole: i32 = roundUp(size == 0 ? 1 : size, alignment);
   if (alignment <= CELL && below(size, small) && below(whole, small)) {
-    const p: i32 = takeAlignedSlot(classFor(whole), alignment);
-    if (p != 0) return p;
+    const c: i32 = classAt(classFor(whole));
+    if ((load32(c + SLOT) & (alignment - 1)) == 0) return takeSlot(c, size, alignment);
   }
   return allocateBlock(size, alignment < GRANULE ? GRANULE : alignment);
 }
@@ -205,23 +196,49 @@ export function allocateZeroed(size: i32): i32 {
 // Giving back -------------------------------------------------------------------------------------------------------------
 
 /**
- * Gives the block at `p` back; OK or the error, the heap then unchanged. Nothing is done for 0.
+ * Gives the block at `p` back; OK or the error, the heap then unchanged: recorded, and a trap instead if `traps`. Nothing is
+ * done for 0.
  *
  * Cost: a dozen memory accesses into a slab, some dozens into a block; bounded.
  */
-export function deallocate(p: i32): i32 {
+export function deallocate(p: i32, traps: bool): i32 {
   enter(heap);
-  if (below(p, first) || !below(p, load32(heap + BREAK))) return p == 0 ? OK : OUT_OF_HEAP;
+  // One condition a branch: a compiler would make numbers of them, to join them.
+  if (below(p, first)) return deallocateStray(p, traps);
+  if (!below(p, load32(heap + BREAK))) return deallocateStray(p, traps);
   const entry: i32 = entryOf(p);
-  return entry >= FIRST_ENTRY ? giveSlot(p, entry) : deallocateBlock(p, entry);
+  return entry >= FIRST_ENTRY ? giveSlot(p, entry, traps) : deallocateBlock(p, entry, traps);
 }
 
-function deallocateBlock(p: i32, entry: i32): i32 {
-  const code: i32 = blockError(p, entry);
-  if (code != OK) return code;
-  const back: i32 = below(sizeOf(p), mostHeld()) ? hold(p) : p;
-  if (back != 0) give(back);
+function deallocateStray(p: i32, traps: bool): i32 {
+  return answer(p == 0 ? OK : OUT_OF_HEAP, traps);
+}
+
+function deallocateBlock(p: i32, entry: i32, traps: bool): i32 {
+  if (entry != mark(p)) {
+    if (!isBlock(p, entry)) return refuse(p, entry, traps);
+  }
+  if ((p & (GRANULE - 1)) != 0) return refuse(p, entry, traps);
+  const h: i32 = header(p);
+  if ((h & (IN_USE | HELD | OWN)) != IN_USE) return refuse(p, entry, traps);
+  const size: i32 = h & -GRANULE;
+  if (!leadsOn(p, size)) return refuse(p, entry, traps);
+  if ((header(p + size) & PREVIOUS_IN_USE) == 0) return refuse(p, entry, traps);
+  if ((h & PREVIOUS_IN_USE) == 0) {
+    if (!isPreviousSound(p)) return refuse(p, entry, traps);
+  }
+  if (below(size, mostHeld())) hold(p, h);
+  else give(p);
   return OK;
+}
+
+/** Whether a block's size leads from `p` to another, or to the trailing one. */
+function leadsOn(p: i32, size: i32): bool {
+  return below(size - 1, load32(heap + TOP) - p);
+}
+
+function refuse(p: i32, entry: i32, traps: bool): i32 {
+  return answer(blockError(p, entry), traps);
 }
 
 /** Blocks below this size are held: a small part of the heap, none where there are no slabs. */
@@ -231,22 +248,19 @@ function mostHeld(): i32 {
 
 /** What is wrong with `p` as a pointer to a block in use; OK where it is one. */
 function blockError(p: i32, entry: i32): i32 {
-  if (entry != mark(p) || (p & (GRANULE - 1)) != 0) {
-    if (!isBlock(p, entry)) return strayError(p);
-  }
-  const left: i32 = load32(heap + TOP) - p;
-  if (left == 0) return freeError(p);
+  if ((p & (GRANULE - 1)) != 0 || (entry != mark(p) && !isBlock(p, entry))) return strayError(p);
   const h: i32 = header(p);
-  const size: i32 = h & -GRANULE;
-  if (size == 0 || below(left, size)) return CORRUPT;
+  if ((h & IN_USE) == 0 && p == load32(heap + TOP)) return freeError(p);
+  if (!leadsOn(p, h & -GRANULE)) return CORRUPT;
   if ((h & (IN_USE | HELD | OWN)) != IN_USE) {
     return (h & GAP) == GAP ? OUT_OF_HEAP : (h & OWN) != 0 ? INVALID_POINTER : freeError(p);
   }
-  return (header(p + size) & PREVIOUS_IN_USE) != 0 && isPreviousSound(p, h) ? OK : CORRUPT;
+  if ((header(p + (h & -GRANULE)) & PREVIOUS_IN_USE) == 0) return CORRUPT;
+  return (h & PREVIOUS_IN_USE) != 0 || isPreviousSound(p) ? OK : CORRUPT;
 }
 
-function isPreviousSound(p: i32, h: i32): bool {
-  if ((h & PREVIOUS_IN_USE) != 0) return true;
+/** Whether what is before `p` is a free block, as p's header says. */
+function isPreviousSound(p: i32): bool {
   const size: i32 = load32(p - 2 * HEADER);
   if (size == 0 || (size & (GRANULE - 1)) != 0 || below(p - first, size)) return false;
   return header(p - size) == (size | PREVIOUS_IN_USE);
@@ -288,14 +302,18 @@ export function usableSize(p: i32): i32 {
 /**
  * Makes the block at `p` at least `size` bytes, with its contents up to the smaller size; its pointer, maybe a new one, or
  * 0 with the reason in `lastError` and the block as it was. `p` 0 is `allocate`.
+ * With a wrong pointer, traps instead if `traps`.
  *
  * In place where the size class stays, where a block shrinks, and where it can grow into what is free behind it or beyond
  * the end of the heap; else it moves, if it can into the free block before it.
  */
-export function reallocate(p: i32, size: i32): i32 {
+export function reallocate(p: i32, size: i32, traps: bool): i32 {
   if (p == 0) return allocate(size);
   const code: i32 = pointerError(p);
-  if (code != OK) return fail(code);
+  if (code != OK) {
+    answer(code, traps);
+    return 0;
+  }
   if (below(MAX_SIZE, size)) return fail(INVALID_SIZE);
   const entry: i32 = entryOf(p);
   if (entry >= FIRST_ENTRY) return moveSlot(p, entry, size);
@@ -320,7 +338,7 @@ function moveSlot(p: i32, entry: i32, size: i32): i32 {
   const q: i32 = allocate(size);
   if (q == 0) return size <= has ? p : 0;
   copy(q, p, size < has ? size : has);
-  giveSlot(p, entry);
+  giveSlot(p, entry, false);
   return q;
 }
 

@@ -49,7 +49,7 @@
 //   S5  a class's current slab is marked CURRENT, and no other; what is available are free slots of it
 //   S6  descriptors are in a slab's use or in the list of free ones, and a class's count of cells is its slabs' sum
 
-import { load8, load16, load32, multiply, store32 } from "#memory";
+import { load8, load16, load32, multiply, store32, trap } from "#memory";
 
 /** Address of the control block; 0 before there is a heap. */
 export let heap: i32 = 0;
@@ -84,6 +84,14 @@ export let lastError: i32 = 0;
 export function fail(code: i32): i32 {
   lastError = code;
   return 0;
+}
+
+/** Answers the code of a call that gives memory back; for an error, records it, and traps where the caller can't be told. */
+export function answer(code: i32, traps: bool): i32 {
+  if (code == OK) return OK;
+  lastError = code;
+  if (traps) trap();
+  return code;
 }
 
 // Units -----------------------------------------------------------------------------------------------------------------
@@ -181,7 +189,7 @@ export const SUMMARY: i32 = 84;
 export const BITMAP: i32 = 88; // 7 words
 /** 129 bytes: the class for a size, by (size + 7) / 8. */
 export const CLASS_OF: i32 = 116;
-/** A word without free slots: what WORD leads to where there is no slab. */
+/** 64 bits, all set: a slab without free slots, which CURRENT leads to where there is none. */
 export const NO_SLAB: i32 = 248;
 /**
  * A word a class, ceil(2 ** 26 / SLOT): a multiplication instead of a division. An offset times this has the slot's number
@@ -207,9 +215,9 @@ export const CONTROL: i32 = 2400;
 
 export const CLASS_BYTES: i32 = 32;
 export const CLASS_SHIFT: i32 = 5;
-/** Address of the word that slots are taken from, in the current slab's descriptor; NO_SLAB where there is none. */
-export const WORD: i32 = 400;
-/** Slots of that word: at most 32. */
+/** Address of the descriptor of the slab that slots are taken from; NO_SLAB where there is none. */
+export const CURRENT: i32 = 400;
+/** Slots of that slab: at most 63. */
 export const SLOTS: i32 = 404;
 /** Where the first of them begins. */
 export const ORIGIN: i32 = 408;
@@ -235,10 +243,10 @@ export const WARMUP: i32 = 426;
 //
 // A descriptor is four words; a set bit is a slot in use. BASE is a multiple of 512, so its low bits are free.
 //
-//     0            4            8                      12              14
-//     ┌────────────┬────────────┬──────┬───────┬───┬───┬───────────────┬───────────────┐
-//     │ slots 0–31 │ slots 32–63│ base │ class │ 0 │ C │ next          │ previous      │
-//     └────────────┴────────────┴──────┴───────┴───┴───┴───────────────┴───────────────┘
+//     0                        8                      12              14
+//     ┌────────────────────────┬──────┬───────┬───┬───┬───────────────┬───────────────┐
+//     │ slots 0 to 62          │ base │ class │ 0 │ C │ next          │ previous      │
+//     └────────────────────────┴──────┴───────┴───┴───┴───────────────┴───────────────┘
 //                                31   9 8     2  1   0
 //
 //     C  IS_CURRENT. A slab that is full has FULL for its class, and its class in place of its links: it is in no list.
@@ -256,7 +264,7 @@ export const CLASS_UNIT: i32 = 2;
 export const IS_CURRENT: i32 = 1;
 /** In place of the class of a slab that is full; the class is then at NEXT. */
 export const FULL: i32 = 132; // 4 * CLASS_COUNT
-/** As many slots as two words have bits, less one: 64 slots of a power of two would not leave room for the next header. */
+/** As many slots as there are bits, less one: 64 slots of a power of two would not leave room for the next header. */
 export const MAX_SLOTS: i32 = 63;
 export const MAX_SLAB_CELLS: i32 = 32;
 /** Largest size that slabs can serve. */
@@ -295,6 +303,11 @@ export function classOf(d: i32): i32 {
   let kind: i32 = load32(d + KIND) & CLASS;
   if (kind == FULL) kind = load32(d + NEXT);
   return heap + (kind << (CLASS_SHIFT - CLASS_UNIT));
+}
+
+/** Whether no slot of a descriptor's slab is in use. */
+export function isEmpty(d: i32): bool {
+  return (load32(d) | load32(d + 4)) == 0;
 }
 
 /** Whether there is a heap of this layout at `at`. */

@@ -9,25 +9,29 @@
 //
 // So a double free is a bit that is not set, and a pointer inside an object fails one multiplication.
 //
-// A class allocates from its current slab, the lowest free slot of a word. When that is full the next of its list takes its place, and
+// A class allocates from its current slab, the lowest free slot. When that is full the next of its list takes its place, and
 // when the list is empty a new slab. A full slab comes back to the list when a slot of it is freed. An empty one is given
 // back to the blocks, except one a class: a program that frees and allocates around the edge of a slab would pay for it
 // again and again. (Slabs: Bonwick, "The Slab Allocator", 1994; bitmaps in place of lists: jemalloc, arena and bin.)
 
 import {
-  below,
   copy,
+  firstClear,
+  flipBit,
+  hasBit,
+  hasOnly,
   load16,
   load32,
   multiply,
+  setFirstClear,
   store16,
   store32,
   store8,
-  trailingZeros,
 } from "#memory";
 import { findLarge } from "./bins.ts";
-import { give, take, takeFree, takeNew } from "./blocks.ts";
+import { give, placeFor, take, takeFree, takeHeld, takeMore, takeNew } from "./blocks.ts";
 import {
+  answer,
   blockSizeFor,
   CELL,
   CELLS,
@@ -39,15 +43,18 @@ import {
   classOf,
   CLASS_SHIFT,
   CLASS_UNIT,
+  CURRENT,
   descriptorAt,
   DESCRIPTOR_BYTES,
   DESCRIPTOR_SHIFT,
   DOUBLE_FREE,
   entryOf,
+  fail,
   FIRST_ENTRY,
   FRACTION,
   FREE_DESCRIPTORS,
   FULL,
+  GRANULE,
   HEAD,
   header,
   HEADER,
@@ -55,6 +62,7 @@ import {
   INVALID_POINTER,
   IN_USE,
   IS_CURRENT,
+  isEmpty,
   KEPT,
   KIND,
   LAST_ENTRY,
@@ -66,6 +74,7 @@ import {
   NO_SLAB,
   OK,
   ORIGIN,
+  OUT_OF_MEMORY,
   OWN,
   PREVIOUS,
   PREVIOUS_IN_USE,
@@ -82,7 +91,6 @@ import {
   TAIL,
   tagUsed,
   WARMUP,
-  WORD,
 } from "./layout.ts";
 
 /** Requests of a class that blocks serve before it gets a slab: a class hardly used costs none. */
@@ -99,7 +107,7 @@ export function forgetSlabs(): void {
   store32(heap + NEXT_DESCRIPTOR, FIRST_ENTRY);
   for (let i: i32 = 0; i < CLASS_COUNT; i++) {
     const c: i32 = classAt(i);
-    store32(c + WORD, heap + NO_SLAB);
+    store32(c + CURRENT, heap + NO_SLAB);
     store32(c + SLOTS, 0);
     store32(c + HEAD, 0); // and the tail
     store32(c + CELLS, 0);
@@ -110,6 +118,7 @@ export function forgetSlabs(): void {
 /** Writes the table of classes: 8, then steps of 16 to 256, of 32 to 512, of 64 to 960, and 1008. */
 export function createClasses(): void {
   store32(heap + NO_SLAB, -1);
+  store32(heap + NO_SLAB + 4, -1);
   forgetSlabs();
   let size: i32 = 8;
   let index: i32 = 1;
@@ -136,93 +145,92 @@ export function createClasses(): void {
 
 // Taking ----------------------------------------------------------------------------------------------------------------
 
-/** A slot of a class, or 0: then a block is to serve (the class is hardly used, or no slab can be had). */
-export function takeSlot(c: i32): i32 {
-  const word: i32 = load32(c + WORD);
-  const bits: i32 = load32(word);
-  const slot: i32 = trailingZeros(~bits);
-  if (slot >= load32(c + SLOTS)) return refill(c);
-  store32(word, bits | (bits + 1));
-  return load32(c + ORIGIN) + multiply(slot, load32(c + SLOT));
+/**
+ * A slot of a class. Where blocks are to serve (the class is hardly used, or no slab can be had), a block of `size` bytes that
+ * begins at a multiple of `alignment`, as the class's slots do; or 0, with the reason in `lastError`.
+ */
+export function takeSlot(c: i32, size: i32, alignment: i32): i32 {
+  const d: i32 = load32(c + CURRENT);
+  const origin: i32 = load32(c + ORIGIN);
+  const step: i32 = load32(c + SLOT);
+  const slot: i32 = firstClear(d);
+  if (slot >= load32(c + SLOTS)) return refill(c, size, alignment);
+  setFirstClear(d, slot);
+  return origin + multiply(slot, step);
 }
 
-/** A slot of the first class from number `index` on whose slots begin at multiples of `alignment`, or 0. */
-export function takeAlignedSlot(index: i32, alignment: i32): i32 {
-  for (let i: i32 = index; i < CLASS_COUNT; i++) {
-    const c: i32 = classAt(i);
-    if ((load32(c + SLOT) & (alignment - 1)) == 0) return takeSlot(c);
-  }
-  return 0;
-}
-
-/** Goes to a word with free slots, of the current slab or of another that is then the current one, and takes one; or 0. */
-function refill(c: i32): i32 {
-  const word: i32 = load32(c + WORD);
-  if (word != heap + NO_SLAB) {
-    if (turnTo(c, word ^ 4)) return takeSlot(c);
-  }
+/** Makes the next slab with free slots, or a new one, the current one, and takes a slot of it. */
+function refill(c: i32, size: i32, alignment: i32): i32 {
   let entry: i32 = load16(c + HEAD);
   if (entry == 0) {
     entry = createSlab(c);
-    if (entry == 0) return 0;
+    if (entry == 0) return takeBlock(size, alignment);
   } else unlink(c, entry);
-  retire(c);
-  const d: i32 = descriptorAt(entry);
-  store32(d + KIND, load32(d + KIND) | IS_CURRENT);
-  if (!turnTo(c, d)) turnTo(c, d + 4);
-  return takeSlot(c);
+  if (hasCurrent(c)) retire(load32(c + CURRENT));
+  makeCurrent(c, descriptorAt(entry));
+  return takeSlot(c, size, alignment);
 }
 
-/** Makes a word of the current slab's descriptor the one to take from; false where it has no free slot. */
-function turnTo(c: i32, word: i32): bool {
-  const base: i32 = load32((word & -DESCRIPTOR_BYTES) + KIND) & -CELL;
-  const before: i32 = (word & 4) << 3; // slots of the word before
-  let slots: i32 = slotsIn(sizeOf(base) >>> CELL_SHIFT, c) - before;
-  if (slots > 32) slots = 32;
-  if (trailingZeros(~load32(word)) >= slots) return false;
-  store32(c + WORD, word);
-  store32(c + SLOTS, slots);
-  store32(c + ORIGIN, base + multiply(before, load32(c + SLOT)));
-  return true;
+function makeCurrent(c: i32, d: i32): void {
+  const kind: i32 = load32(d + KIND);
+  store32(d + KIND, kind | IS_CURRENT);
+  const base: i32 = kind & -CELL;
+  store32(c + CURRENT, d);
+  store32(c + SLOTS, slotsIn(sizeOf(base) >>> CELL_SHIFT, c));
+  store32(c + ORIGIN, base);
 }
 
 /** The current slab is full: until a slot of it is freed, its class is kept where its links were. */
-function retire(c: i32): void {
-  const word: i32 = load32(c + WORD);
-  if (word == heap + NO_SLAB) return;
-  const d: i32 = word & -DESCRIPTOR_BYTES;
+function retire(d: i32): void {
   const kind: i32 = load32(d + KIND);
   store32(d + NEXT, kind & CLASS);
   store32(d + KIND, (kind & -CELL) | FULL);
 }
 
+function hasCurrent(c: i32): bool {
+  return load32(c + CURRENT) != heap + NO_SLAB;
+}
+
+/** A block of `size` bytes that begins at a multiple of `alignment`, or 0 with the reason in `lastError`. */
+export function takeBlock(size: i32, alignment: i32): i32 {
+  const needed: i32 = blockSizeFor(size);
+  if (alignment == GRANULE) {
+    const held: i32 = load32(placeFor(needed));
+    if (held != 0) {
+      if ((header(held) & -GRANULE) == needed) return takeHeld(held);
+    }
+  }
+  const p: i32 = takeFree(needed, alignment);
+  return p != 0 ? p : takeElsewhere(needed, alignment);
+}
+
+function takeElsewhere(needed: i32, alignment: i32): i32 {
+  let p: i32 = takeMore(needed, alignment);
+  if (p == 0 && releaseEmpty()) p = take(needed, alignment);
+  return p != 0 ? p : fail(OUT_OF_MEMORY);
+}
+
 // Giving back -----------------------------------------------------------------------------------------------------------
 
-/** Frees the slot at `p`, in the slab of map entry `entry`; OK or the error. */
-export function giveSlot(p: i32, entry: i32): i32 {
+/** Frees the slot at `p`, in the slab of map entry `entry`; OK or the error (see `answer`). */
+export function giveSlot(p: i32, entry: i32, traps: bool): i32 {
   const d: i32 = descriptorAt(entry);
   const kind: i32 = load32(d + KIND);
   const reciprocal: i32 = load32(heap + (kind & CLASS) + RECIPROCALS);
   const quotient: i32 = multiply(p - (kind & -CELL), reciprocal);
-  const at: i32 = d + ((quotient >>> 31) << 2);
-  const bits: i32 = load32(at);
-  const left: i32 = bits ^ (1 << (quotient >>> QUOTIENT_SHIFT));
-  // Less than before if the bit was set; the reciprocal of a full slab's class is 0, so that it is never above.
-  if (
-    below(left, bits) &&
-    (quotient & FRACTION) < reciprocal &&
-    (left != 0 || (kind & IS_CURRENT) != 0)
-  ) {
-    store32(at, left);
-    return OK;
-  }
-  return giveSlotSlowly(p, entry);
+  const slot: i32 = quotient >>> QUOTIENT_SHIFT;
+  // The reciprocal of a full slab's class is 0, so that nothing is below it.
+  if ((quotient & FRACTION) >= reciprocal) return giveSlotSlowly(p, entry, traps);
+  if (!hasBit(d, slot)) return giveSlotSlowly(p, entry, traps);
+  if (hasOnly(d, slot, kind & IS_CURRENT)) return giveSlotSlowly(p, entry, traps);
+  flipBit(d, slot);
+  return OK;
 }
 
-/** The same where the slab was full, or a word of its slots becomes empty, or `p` is wrong. */
-function giveSlotSlowly(p: i32, entry: i32): i32 {
+/** The same where the slab was full, or becomes empty, or `p` is wrong. */
+function giveSlotSlowly(p: i32, entry: i32, traps: bool): i32 {
   const code: i32 = slotError(p, entry);
-  if (code != OK) return code;
+  if (code != OK) return answer(code, traps);
   const d: i32 = descriptorAt(entry);
   const c: i32 = classOf(d);
   const kind: i32 = load32(d + KIND);
@@ -230,10 +238,8 @@ function giveSlotSlowly(p: i32, entry: i32): i32 {
     store32(d + KIND, (kind & -CELL) | load32(d + NEXT));
     append(c, d, entry);
   }
-  const slot: i32 = multiply(p - (kind & -CELL), reciprocalOf(c)) >>> QUOTIENT_SHIFT;
-  const at: i32 = d + ((slot >>> 5) << 2);
-  store32(at, load32(at) ^ (1 << slot));
-  if ((load32(d) | load32(d + 4)) == 0 && (kind & IS_CURRENT) == 0) emptied(c, d, entry);
+  flipBit(d, multiply(p - (kind & -CELL), reciprocalOf(c)) >>> QUOTIENT_SHIFT);
+  if (isEmpty(d)) emptied(c, d, entry);
   return OK;
 }
 
@@ -244,9 +250,9 @@ export function slotError(p: i32, entry: i32): i32 {
   const base: i32 = load32(d + KIND) & -CELL;
   const quotient: i32 = multiply(p - base, reciprocalOf(c));
   const slot: i32 = quotient >>> QUOTIENT_SHIFT;
-  if ((quotient & FRACTION) >= reciprocalOf(c) || slot >= slotsIn(sizeOf(base) >>> CELL_SHIFT, c))
-    return INVALID_POINTER;
-  return (load32(d + ((slot >>> 5) << 2)) & (1 << slot)) != 0 ? OK : DOUBLE_FREE;
+  if ((quotient & FRACTION) >= reciprocalOf(c)) return INVALID_POINTER;
+  if (hasBit(d, slot)) return OK;
+  return slot < slotsIn(sizeOf(base) >>> CELL_SHIFT, c) ? DOUBLE_FREE : INVALID_POINTER;
 }
 
 /** Size of the slots in the slab of `entry`, in bytes. */
@@ -276,11 +282,10 @@ export function releaseEmpty(): bool {
       releaseSlab(c, descriptorAt(kept), kept);
       any = true;
     }
-    const word: i32 = load32(c + WORD);
-    if (word == heap + NO_SLAB) continue;
-    const d: i32 = word & -DESCRIPTOR_BYTES;
-    if ((load32(d) | load32(d + 4)) != 0) continue;
-    store32(c + WORD, heap + NO_SLAB);
+    if (!hasCurrent(c)) continue;
+    const d: i32 = load32(c + CURRENT);
+    if (!isEmpty(d)) continue;
+    store32(c + CURRENT, heap + NO_SLAB);
     store32(c + SLOTS, 0);
     releaseSlab(c, d, entryOf(load32(d + KIND) & -CELL));
     any = true;
@@ -453,8 +458,8 @@ function extendTable(): bool {
   if (old == 0) return true;
   copy(p, old, has);
   for (let i: i32 = 0; i < CLASS_COUNT; i++) {
-    const at: i32 = classAt(i) + WORD;
-    if (load32(at) != heap + NO_SLAB) store32(at, load32(at) - old + p);
+    const c: i32 = classAt(i);
+    if (hasCurrent(c)) store32(c + CURRENT, load32(c + CURRENT) - old + p);
   }
   give(old);
   return true;

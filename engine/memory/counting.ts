@@ -126,6 +126,37 @@ export function store8(address: i32, value: i32): void {
   wrote();
 }
 
+export function firstClear(address: i32): i32 {
+  reach(address, 8);
+  counts.loads++;
+  return typed.firstClear(address);
+}
+
+export function setFirstClear(address: i32, bit: i32): void {
+  if (typed.firstClear(address) !== bit) throw new Error(`bit ${bit} is not the lowest clear one`);
+  flipBit(address, bit);
+}
+
+export function hasBit(address: i32, bit: i32): bool {
+  reach(address, 8);
+  counts.loads++;
+  return typed.hasBit(address, bit);
+}
+
+export function hasOnly(address: i32, bit: i32, never: i32): bool {
+  reach(address, 8);
+  counts.loads++;
+  return typed.hasOnly(address, bit, never);
+}
+
+export function flipBit(address: i32, bit: i32): void {
+  reach(address, 8);
+  counts.loads++;
+  counts.stores++;
+  typed.flipBit(address, bit);
+  wrote();
+}
+
 export function zero(address: i32, length: i32): void {
   reachAll(address, length);
   counts.fills++;

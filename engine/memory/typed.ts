@@ -87,6 +87,35 @@ export function trailingZeros(word: i32): i32 {
   return word == 0 ? 32 : 31 - Math.clz32(word & -word);
 }
 
+/** Number of the lowest clear bit of the 64 at `address`, a multiple of 8; 64 if there is none. */
+export function firstClear(address: i32): i32 {
+  return words[address >>> 2]! != -1
+    ? trailingZeros(~words[address >>> 2]!)
+    : 32 + trailingZeros(~words[(address >>> 2) + 1]!);
+}
+
+/** Sets the lowest clear bit, which is number `bit`. */
+export function setFirstClear(address: i32, bit: i32): void {
+  flipBit(address, bit);
+}
+
+export function hasBit(address: i32, bit: i32): bool {
+  return (words[(address >>> 2) + (bit >>> 5)]! & (1 << bit)) != 0;
+}
+
+/** Whether no bit is set but number `bit`, which is; false if `never` is 1. */
+export function hasOnly(address: i32, bit: i32, never: i32): bool {
+  return (
+    words[(address >>> 2) + (bit >>> 5)]! == 1 << bit &&
+    words[(address >>> 2) + 1 - (bit >>> 5)]! == 0 &&
+    never == 0
+  );
+}
+
+export function flipBit(address: i32, bit: i32): void {
+  words[(address >>> 2) + (bit >>> 5)]! ^= 1 << bit;
+}
+
 /**
  * The end of the memory in bytes; one granule less for 4 GiB, so that it fits a word. What lies below it can be reached
  * at once: memory that others grew (and that did not detach the views, since it is shared) gets views here.

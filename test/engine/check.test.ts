@@ -51,7 +51,7 @@ import {
   TAIL,
   TOP,
   useHeap,
-  WORD,
+  CURRENT,
 } from "../../engine/layout.ts";
 import * as seam from "../../engine/memory/counting.ts";
 import { PAGE, resizable } from "./engines.ts";
@@ -495,15 +495,15 @@ const crimes: [invariant: string, what: string, commit: (heap: BusyHeap) => void
   [
     "S5",
     "a word that is none of the slots",
-    (heap) => heap.set(heap.slab("current").c + WORD, heap.slab("current").d + KIND),
+    (heap) => heap.set(heap.slab("current").c + CURRENT, heap.slab("current").d + KIND),
   ],
   [
     "S5",
     "a class that takes from a slab of another",
     (heap) => {
       const none = Array.from({ length: CLASS_COUNT }, (_, i) => heap.base + i * CLASS_BYTES);
-      const c = none.find((each) => heap.word(each + WORD) === heap.base + NO_SLAB)!;
-      heap.set(c + WORD, heap.slab("current").d);
+      const c = none.find((each) => heap.word(each + CURRENT) === heap.base + NO_SLAB)!;
+      heap.set(c + CURRENT, heap.slab("current").d);
     },
   ],
   ["S6", "another count of cells", (heap) => heap.set(heap.slab("full").c + CELLS, 1)],

@@ -52,6 +52,31 @@ export function trailingZeros(word: i32): i32 {
   return ctz<i32>(word);
 }
 
+/** Number of the lowest clear bit of the 64 at `address`, a multiple of 8; 64 if there is none. */
+export function firstClear(address: i32): i32 {
+  return <i32>ctz<u64>(~load<u64>(address));
+}
+
+/** Sets the lowest clear bit, which is number `bit`. */
+export function setFirstClear(address: i32, bit: i32): void {
+  const bits = load<u64>(address);
+  store<u64>(address, bits | (bits + 1));
+}
+
+export function hasBit(address: i32, bit: i32): bool {
+  return ((load<u64>(address) >> <u64>bit) & 1) != 0;
+}
+
+/** Whether no bit is set but number `bit`, which is; false if `never` is 1. */
+export function hasOnly(address: i32, bit: i32, never: i32): bool {
+  // A power of two less one does not have the bit.
+  return load<u64>(address) == ((<u64>1) << (<u64>bit)) - <u64>never;
+}
+
+export function flipBit(address: i32, bit: i32): void {
+  store<u64>(address, load<u64>(address) ^ ((<u64>1) << (<u64>bit)));
+}
+
 /** The end of the memory in bytes; one granule less for 4 GiB, so that it fits a word. */
 export function memoryEnd(): i32 {
   const pages: i32 = memory.size();
