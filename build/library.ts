@@ -1,4 +1,5 @@
-// src/index.ts → dist/index.js and its typings, with both wasm engines inside; cli/main.ts → dist/cli.js.
+// src/index.ts → the library's entries, which are the same but for the engines inside, and their typings; cli/main.ts →
+// dist/cli.js.
 
 import { execFileSync } from "node:child_process";
 import {
@@ -25,6 +26,13 @@ const COMMON = {
   logLevel: "warning",
 } satisfies BuildOptions;
 
+/** The entries, and what each is built without. */
+const ENTRIES: readonly { name: string; without?: "js-engine" | "wasm" }[] = [
+  { name: "index" },
+  { name: "inline", without: "js-engine" },
+  { name: "js", without: "wasm" },
+];
+
 export async function buildLibrary(): Promise<void> {
   mkdirSync(GENERATED, { recursive: true });
   writeFileSync(
@@ -35,13 +43,15 @@ export async function buildLibrary(): Promise<void> {
     `${GENERATED}/invariants.js`,
     invariantsModule(readFileSync("engine/layout.ts", "utf8")),
   );
-  await build({
-    ...COMMON,
-    entryPoints: ["src/index.ts"],
-    outfile: "dist/index.js",
-    platform: "neutral",
-    plugins: [shortNames],
-  });
+  for (const { name, without } of ENTRIES) {
+    await build({
+      ...COMMON,
+      entryPoints: ["src/index.ts"],
+      outfile: `dist/${name}.js`,
+      platform: "neutral",
+      plugins: [...(without ? [leaveOut(without)] : []), shortNames],
+    });
+  }
   buildTypings();
   if (existsSync("cli/main.ts")) {
     const { metafile } = await build({
@@ -80,6 +90,18 @@ const shortNames: Plugin = {
     });
   },
 };
+
+/** What a module of an engine exports is undefined where the engine is left out. */
+function leaveOut(engine: string): Plugin {
+  return {
+    name: "leave-out",
+    setup({ onLoad }) {
+      onLoad({ filter: new RegExp(`\\bgenerated/${engine}\\.js$`) }, () => ({
+        contents: "export const createEngine = undefined, heapWasm = undefined;",
+      }));
+    },
+  };
+}
 
 // The command line --------------------------------------------------------------------------------------------------------
 
@@ -126,7 +148,7 @@ function wasmModule(plain: Buffer, shared: Buffer): string {
   let literal = 0;
   let at = 0;
   const flush = (): void => {
-    if (at > literal) pieces.push(shared.toString("base64", literal, at));
+    if (at > literal) pieces.push(base64(shared.subarray(literal, at)));
   };
   while (at < shared.length) {
     const from =
@@ -144,16 +166,30 @@ function wasmModule(plain: Buffer, shared: Buffer): string {
     literal = at;
   }
   flush();
+  // A worklet has no atob.
   return `// Made by build/library.ts from dist/heap.wasm and dist/heap.shared.wasm.
-const fromBase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-const plain = ${JSON.stringify(plain.toString("base64"))};
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const fromBase64 = (text) => {
+  const bytes = new Uint8Array((text.length * 3) >> 2);
+  for (let i = 0, length = 0, bits = 0; i < text.length; i += 1) {
+    bits = (bits << 6) | LETTERS.indexOf(text[i]);
+    if (i & 3) bytes[length++] = bits >> (6 - 2 * (i & 3));
+  }
+  return bytes;
+};
+const plain = ${JSON.stringify(base64(plain))};
 const shared = ${JSON.stringify(pieces)};
-export const heapWasm = () => fromBase64(plain);
-export const heapSharedWasm = () => {
-  const bytes = heapWasm();
+export const heapWasm = (isShared) => {
+  const bytes = fromBase64(plain);
+  if (!isShared) return bytes;
   return Uint8Array.from(shared.flatMap((each) => [...(typeof each === "string" ? fromBase64(each) : bytes.subarray(...each))]));
 };
 `;
+}
+
+/** Without padding. */
+function base64(bytes: Buffer): string {
+  return bytes.toString("base64").replace(/=+$/, "");
 }
 
 /** What the invariants say, from where they are written: "//   B3  a free block repeats its size in its last word". */
@@ -168,7 +204,7 @@ function invariantsModule(layout: string): string {
 
 // Typings -----------------------------------------------------------------------------------------------------------------
 
-/** The typings of the public surface: those of src/index.ts and of what it takes its types from. */
+/** The typings of the public surface, those of src/index.ts and of what it takes its types from; the same for each entry. */
 function buildTypings(): void {
   const out = `${GENERATED}/types`;
   rmSync(out, { recursive: true, force: true });
@@ -187,5 +223,8 @@ function buildTypings(): void {
     for (const [, other] of text.matchAll(/from "\.\/([^"]+)\.js"/g)) {
       if (!wanted.includes(`${other}.d.ts`)) wanted.push(`${other}.d.ts`);
     }
+  }
+  for (const { name } of ENTRIES.slice(1)) {
+    writeFileSync(`dist/${name}.d.ts`, 'export * from "./index.js";\n');
   }
 }

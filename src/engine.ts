@@ -1,7 +1,7 @@
 /** The two engines behind one interface, and which of them a heap gets. */
 
 import { createEngine } from "../build/generated/js-engine.js";
-import { heapWasm, heapSharedWasm } from "../build/generated/wasm.js";
+import { heapWasm } from "../build/generated/wasm.js";
 import { badOptions } from "./errors.ts";
 import { type HeapMemory, isShared, isWasmMemory } from "./memories.ts";
 
@@ -35,36 +35,62 @@ export interface Engine {
 
 /**
  * An engine on a memory. `auto` is WebAssembly where the memory is a WebAssembly.Memory and the platform lets us compile,
- * else JavaScript. Cost: the first of each kind compiles a few KB. Throws `BAD_OPTIONS` where `wasm` can't be had.
+ * else JavaScript. Cost: the first of each kind compiles a few KB. Throws `BAD_OPTIONS` where there is none of those wanted.
  */
 export function engineOn(
   memory: HeapMemory,
   wanted: EngineName | "auto",
 ): { name: EngineName; engine: Engine } {
-  if (wanted !== "js" && isWasmMemory(memory)) {
-    const module = compiled(isShared(memory), wanted === "wasm");
-    if (module) return { name: "wasm", engine: instantiated(module, memory) };
+  if (wanted !== "js") {
+    const found = moduleFor(memory);
+    if ("module" in found) {
+      return { name: "wasm", engine: instantiated(found.module, memory as WebAssembly.Memory) };
+    }
+    if (wanted === "wasm" || !createEngine) throw badOptions(found.reason, found.cause);
   }
-  if (wanted === "wasm") {
-    throw badOptions(
-      'engine "wasm" works in a WebAssembly.Memory only: give one as memory, or use engine "js"',
-    );
-  }
-  return { name: "js", engine: createEngine(memory) };
+  if (createEngine) return { name: "js", engine: createEngine(memory) };
+  throw badOptions(`engine "js" is not in heapwright/inline: ${IMPORT_JS}`);
 }
 
-let plain: WebAssembly.Module | undefined;
-let shared: WebAssembly.Module | undefined;
+const IMPORT_JS = 'import Heap from "heapwright" or "heapwright/js" instead';
+/** What to do where there is no WebAssembly; the library is built without one of the engines too. */
+const INSTEAD = createEngine ? 'use engine "js" or "auto"' : IMPORT_JS;
 
-/** The module for a memory, shared or not; undefined where WebAssembly is missing or forbidden, unless it is required. */
-function compiled(isShared: boolean, required: boolean): WebAssembly.Module | undefined {
+/** A module to instantiate, or why there is none. */
+type Found = { module: WebAssembly.Module } | { reason: string; cause?: unknown };
+
+/** What came of compiling, for memories that are not shared and for those that are: it is tried once. */
+const compiled = new Map<boolean, Found>();
+
+function moduleFor(memory: HeapMemory): Found {
+  if (!heapWasm) {
+    return {
+      reason:
+        'engine "wasm" is not in heapwright/js: import Heap from "heapwright" or "heapwright/inline" instead',
+    };
+  }
+  if (typeof WebAssembly !== "object") {
+    return { reason: `engine "wasm" needs WebAssembly, which is missing here: ${INSTEAD}` };
+  }
+  if (!isWasmMemory(memory)) {
+    return {
+      reason: `engine "wasm" works in a WebAssembly.Memory only: give one as memory, or ${INSTEAD}`,
+    };
+  }
+  const shared = isShared(memory);
+  const found = compiled.get(shared) ?? compile(heapWasm(shared));
+  compiled.set(shared, found);
+  return found;
+}
+
+function compile(bytes: Uint8Array<ArrayBuffer>): Found {
   try {
-    return isShared
-      ? (shared ??= new WebAssembly.Module(heapSharedWasm()))
-      : (plain ??= new WebAssembly.Module(heapWasm()));
-  } catch (error) {
-    if (!required) return undefined;
-    throw badOptions('engine "wasm" is not allowed here: use engine "js" or "auto"', error);
+    return { module: new WebAssembly.Module(bytes) };
+  } catch (cause) {
+    const reason =
+      `engine "wasm" is not allowed here (${cause}): ${INSTEAD}; ` +
+      `if a content security policy forbids it, 'wasm-unsafe-eval' among its script-src allows it`;
+    return { reason, cause };
   }
 }
 
@@ -72,6 +98,9 @@ function instantiated(module: WebAssembly.Module, memory: WebAssembly.Memory): E
   try {
     return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Engine;
   } catch (error) {
-    throw badOptions("memory is not one of 32-bit addresses and at most 65536 pages", error);
+    throw badOptions(
+      "memory does not fit the engine: expected a WebAssembly.Memory of 32-bit addresses and at most 65536 pages",
+      error,
+    );
   }
 }

@@ -23,7 +23,8 @@ import {
  * - `INVALID_POINTER`: a pointer that is not the start of a block: inside one, misaligned, never allocated
  * - `OUT_OF_HEAP`: a pointer to memory that is not this heap's
  * - `CORRUPT`: something wrote where it should not; what the heap notes about its blocks can't be true
- * - `BAD_OPTIONS`: a heap that can't be made as asked
+ * - `DISPOSED`: a block, an array or a scope that was disposed of before
+ * - `BAD_OPTIONS`: a heap, or what is to be in it, that can't be made as asked
  */
 export type HeapErrorCode =
   | "OUT_OF_MEMORY"
@@ -33,6 +34,7 @@ export type HeapErrorCode =
   | "INVALID_POINTER"
   | "OUT_OF_HEAP"
   | "CORRUPT"
+  | "DISPOSED"
   | "BAD_OPTIONS";
 
 /** The engine's numbers for the codes. */
@@ -75,12 +77,22 @@ export function badOptions(message: string, cause?: unknown): HeapError {
   return new HeapError("BAD_OPTIONS", message, { cause });
 }
 
-export function outOfMemory(size: number): HeapError {
+/** `hindrance`: why there can't be more memory, and what to do: the end of a sentence. */
+export function outOfMemory(size: number, hindrance: string): HeapError {
   return new HeapError(
     "OUT_OF_MEMORY",
-    `no room for ${size} bytes: no free block fits, and the memory can't grow or the heap's limit is reached; ` +
-      `deallocate blocks, or make the heap in a larger memory or with a higher limit`,
+    `no room for ${size} bytes: no free block fits, and ${hindrance}, or deallocate blocks`,
     { size },
+  );
+}
+
+/** For the use of a block or scope that has ended. */
+export function disposed(what: "block" | "scope"): HeapError {
+  return new HeapError(
+    "DISPOSED",
+    what === "block"
+      ? "the block was disposed of or released before: use it until then, and its pointer, once released, by itself"
+      : "the scope has ended: use it until then, and make another one for what comes later",
   );
 }
 
@@ -99,24 +111,36 @@ export function invalidAlignment(alignment: number): HeapError {
   );
 }
 
-/** The error of an engine's `code` about a pointer. */
-export function pointerError(code: number, pointer: number): HeapError {
+/** The error of an engine's `code` about a pointer. `extent`: where the heap is. */
+export function pointerError(code: number, pointer: number, extent = ""): HeapError {
   const name = CODES[code] ?? "CORRUPT";
-  const wrong = pointer === 0 ? "is that of no block; allocate one first" : WRONG_POINTERS[name];
+  const wrong =
+    pointer === 0
+      ? "is that of no block; allocate one first"
+      : name === "OUT_OF_HEAP"
+        ? `is outside of this heap${extent}; use a pointer in the heap that it was allocated from`
+        : WRONG_POINTERS[name];
   return new HeapError(name, `pointer ${shown(pointer)} ${wrong}`, { pointer });
 }
 
 const WRONG_POINTERS: Readonly<Partial<Record<HeapErrorCode, string>>> = {
   DOUBLE_FREE:
     "leads to memory that was deallocated before; deallocate a block once and do not use its pointer afterwards",
-  INVALID_POINTER: "is not the start of a block; use a pointer as it was answered by allocate",
-  OUT_OF_HEAP: "is outside of this heap; use a pointer in the heap that it was allocated from",
+  INVALID_POINTER:
+    "is not the start of a block of this heap; use a pointer as it was answered by allocate, in the same heap",
   CORRUPT:
     "leads to a block whose header can't be true; something wrote before the start or beyond the end of its block",
 };
 
 /** What is wrong with a pointer that no engine could be asked about: not a 32-bit address. */
 export function noAddress(pointer: number): HeapError {
+  if (pointer < 0 && pointer >> 0 === pointer) {
+    return new HeapError(
+      "OUT_OF_HEAP",
+      `pointer ${pointer} is negative; if WebAssembly answered it, it is an address above 2 GiB: use pointer >>> 0`,
+      { pointer },
+    );
+  }
   return pointerError(Number.isInteger(pointer) ? OUT_OF_HEAP : INVALID_POINTER, pointer);
 }
 

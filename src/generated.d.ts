@@ -1,17 +1,15 @@
-// What the build generates (build/js-engine.ts, build/library.ts).
+// What the build generates (build/js-engine.ts, build/library.ts). An engine that an entry is built without is undefined.
 
 declare module "*/generated/js-engine.js" {
   /** A new engine on a memory, without a heap yet. */
-  export function createEngine(
-    memory: import("./memories.ts").HeapMemory,
-  ): import("./engine.ts").Engine;
+  export const createEngine:
+    | ((memory: import("./memories.ts").HeapMemory) => import("./engine.ts").Engine)
+    | undefined;
 }
 
 declare module "*/generated/wasm.js" {
-  /** The bytes of heap.wasm. */
-  export function heapWasm(): Uint8Array<ArrayBuffer>;
-  /** The bytes of heap.shared.wasm. */
-  export function heapSharedWasm(): Uint8Array<ArrayBuffer>;
+  /** The bytes of heap.wasm, or of heap.shared.wasm. */
+  export const heapWasm: ((shared: boolean) => Uint8Array<ArrayBuffer>) | undefined;
 }
 
 declare module "*/generated/invariants.js" {

@@ -9,6 +9,8 @@ import {
   OUT_OF_HEAP,
   OUT_OF_MEMORY,
 } from "../engine/layout.ts";
+import { HeapArray } from "./array.ts";
+import { Block } from "./block.ts";
 import { type Engine, type EngineName, engineOn } from "./engine.ts";
 import {
   badOptions,
@@ -21,7 +23,17 @@ import {
   pointerError,
   shown,
 } from "./errors.ts";
-import { bufferOf, expectMemory, type HeapMemory, ownMemory, tagOf } from "./memories.ts";
+import {
+  bufferOf,
+  expectMemory,
+  hindranceOf,
+  type HeapMemory,
+  ownMemory,
+  tagOf,
+} from "./memories.ts";
+import { Owners } from "./owners.ts";
+import { Scope } from "./scope.ts";
+import { cStringAt, newCString, newString, stringAt } from "./strings.ts";
 
 /** How a heap is made. Every option has a default. */
 export interface HeapOptions {
@@ -148,6 +160,8 @@ export class Heap {
   /** The engine that was picked. */
   readonly engine: EngineName;
   readonly #engine: Engine;
+  /** Undefined until the first block gets an owner. */
+  #owners: Owners | undefined;
 
   /**
    * Makes a heap. What the memory holds from `base` on is overwritten.
@@ -171,7 +185,7 @@ export class Heap {
     if (code === OUT_OF_MEMORY) {
       throw new HeapError(
         "OUT_OF_MEMORY",
-        `no room for a heap at base ${base}: the memory has ${this.buffer.byteLength} bytes and can't grow as far`,
+        `no room for a heap at base ${base}, which takes at least 4 KiB: ${hindranceOf(this.memory, limit)}`,
       );
     }
     if (code !== OK) {
@@ -206,7 +220,7 @@ export class Heap {
    */
   allocate(size: number, alignment?: number): number {
     const pointer = this.tryAllocate(size, alignment);
-    if (pointer === 0) throw outOfMemory(size);
+    if (pointer === 0) throw this.#outOfMemory(size);
     return pointer;
   }
 
@@ -232,7 +246,7 @@ export class Heap {
     const pointer = this.#ask((engine) => engine.calloc(1, size)) >>> 0;
     if (pointer === 0) {
       this.#refused(size);
-      throw outOfMemory(size);
+      throw this.#outOfMemory(size);
     }
     return pointer;
   }
@@ -252,6 +266,19 @@ export class Heap {
     throw invalidSize(size);
   }
 
+  #outOfMemory(size: number): HeapError {
+    const limit = this.#stat(5);
+    return outOfMemory(size, hindranceOf(this.memory, limit < HIGHEST ? limit : undefined));
+  }
+
+  #wrongPointer(code: number, pointer: number): HeapError {
+    return pointerError(code, pointer, `, which lies from ${this.#stat(3)} to ${this.#stat(4)}`);
+  }
+
+  #stat(which: number): number {
+    return this.#ask((engine) => engine.heap_stat(which)) >>> 0;
+  }
+
   /**
    * Makes a block larger or smaller, its contents kept up to the smaller of both sizes; its pointer, which may be a new
    * one: the old one is then no longer a block's. For pointer 0 it is `allocate`. Alignments beyond 16 are not kept.
@@ -264,10 +291,13 @@ export class Heap {
     if (pointer >>> 0 !== pointer) throw noAddress(pointer);
     if (size >>> 0 !== size) throw invalidSize(size);
     const moved = this.#ask((engine) => engine.heap_reallocate(pointer, size)) >>> 0;
-    if (moved !== 0) return moved;
+    if (moved !== 0) {
+      if (moved !== pointer) this.#owners?.move(pointer, moved);
+      return moved;
+    }
     const code = this.#engine.heap_error();
-    if (code === OUT_OF_MEMORY) throw outOfMemory(size);
-    throw code === INVALID_SIZE ? invalidSize(size) : pointerError(code, pointer);
+    if (code === OUT_OF_MEMORY) throw this.#outOfMemory(size);
+    throw code === INVALID_SIZE ? invalidSize(size) : this.#wrongPointer(code, pointer);
   }
 
   /**
@@ -284,7 +314,8 @@ export class Heap {
     } catch (error) {
       throw trapped(error);
     }
-    if (code !== OK) throw pointerError(code, pointer);
+    if (code !== OK) throw this.#wrongPointer(code, pointer);
+    if (this.#owners !== undefined) this.#owners.forget(pointer);
   }
 
   /** Bytes that the block at `pointer` has room for: what was asked for or a little more. Throws as `deallocate` does. */
@@ -292,7 +323,7 @@ export class Heap {
     if (pointer >>> 0 !== pointer) throw noAddress(pointer);
     const size = this.#ask((engine) => engine.malloc_usable_size(pointer)) >>> 0;
     if (size !== 0) return size;
-    throw pointerError(pointer === 0 ? OUT_OF_HEAP : this.#engine.heap_error(), pointer);
+    throw this.#wrongPointer(pointer === 0 ? OUT_OF_HEAP : this.#engine.heap_error(), pointer);
   }
 
   /** Whether `pointer` is that of a live block of this heap. Cost: bounded. */
@@ -321,6 +352,85 @@ export class Heap {
     return new type(this.buffer, pointer, length);
   }
 
+  /** A block that frees itself. Its arguments, errors and cost are those of `allocate`, and one object. */
+  block(size: number, alignment?: number): Block {
+    return new Block(this, this.allocate(size, alignment), size);
+  }
+
+  /**
+   * An array of `length` zeros, such as `heap.array(Float64Array, 1000)`, in a block that frees itself. Throws `INVALID_SIZE`
+   * and `OUT_OF_MEMORY`. Cost: linear in its bytes.
+   */
+  array<View extends { readonly length: number }>(
+    type: TypedArrayType<View>,
+    length: number,
+  ): HeapArray<View> {
+    return new HeapArray(this, type, length);
+  }
+
+  /** A scope: what it allocates is freed at its end, together. Cost: one object. */
+  scope(): Scope {
+    return new Scope(this);
+  }
+
+  /**
+   * Has a block deallocated after `owner`, an object, was collected; answers the object. For what has no end that `using` or
+   * a scope could see.
+   *
+   * It promises that the block is not deallocated as long as the object can be reached, and at most once: deallocated by
+   * hand before, it has no owner any more, so what gets the same address later is safe; reallocated, it keeps its owner. The
+   * heap stays as long as one of its blocks has an owner. It does not promise when, nor that it happens at all: collecting
+   * is up to the platform, which may end without, and waits for the program to be idle. Use it to clean up behind a
+   * program that forgot, not to have room in time.
+   *
+   * The object must not be reachable from the heap, nor from what lives as long. Blocks that something else frees, be it
+   * `free` in a module, another `Heap` on the same memory, a `Block` or a scope, must be disowned first, as must those that
+   * are in use without the object. An error while deallocating then can be caught nowhere.
+   *
+   * Throws `INVALID_POINTER` where the block has an owner already, `BAD_OPTIONS` where the owner is no object, and as
+   * `deallocate` does. Cost: some objects; each `deallocate` of the heap then takes one look into a table.
+   */
+  own<Owner extends object>(owner: Owner, pointer: number): Owner {
+    this.usableSize(pointer);
+    this.#owners ??= new Owners();
+    this.#owners.add(this, owner, pointer);
+    return owner;
+  }
+
+  /** Has a block no longer deallocated with its owner; whether it had one. Cost: bounded. */
+  disown(pointer: number): boolean {
+    return this.#owners?.forget(pointer) ?? false;
+  }
+
+  /**
+   * The text as UTF-8, in a block that frees itself and is exactly as long. Zeros within the text are kept; a lone surrogate
+   * becomes U+FFFD. Throws `OUT_OF_MEMORY`. Cost: linear, with a copy beside the heap on the way.
+   */
+  string(text: string): Block {
+    return newString(this, text);
+  }
+
+  /**
+   * The same with a zero behind, as C has it; the zero counts in `size`. Throws `BAD_OPTIONS` where the text has a zero
+   * within, which would end it there.
+   */
+  cString(text: string): Block {
+    return newCString(this, text);
+  }
+
+  /**
+   * The text of `size` bytes of UTF-8, anywhere in the heap's memory, in a block or not. What is not UTF-8 becomes U+FFFD.
+   * Throws `OUT_OF_HEAP` for 0 and what is not in the memory, `INVALID_SIZE` where the memory ends before. Cost: linear.
+   */
+  readString(pointer: number, size: number): string {
+    return stringAt(this, pointer, size);
+  }
+
+  /** The same up to the first zero, as C has it. Throws `INVALID_POINTER` where no zero comes before the memory ends. */
+  readCString(pointer: number): string {
+    return cStringAt(this, pointer);
+  }
+
   /**
    * Gives the free end of the heap back where the memory can shrink, which is a resizable ArrayBuffer that ends where the
    * heap does; the number of bytes given back. Cost: bounded.
@@ -331,14 +441,13 @@ export class Heap {
 
   /** What is in the heap. It walks the heap, and changes it as `walk` does. Cost: linear in the number of blocks. */
   stats(): HeapStats {
-    const stat = (which: number): number => this.#ask((engine) => engine.heap_stat(which)) >>> 0;
     const stats: HeapStats = {
-      heapBytes: stat(0),
-      peakHeapBytes: stat(2),
-      breakMoves: stat(1),
-      base: stat(3),
-      break: stat(4),
-      limit: stat(5),
+      heapBytes: this.#stat(0),
+      peakHeapBytes: this.#stat(2),
+      breakMoves: this.#stat(1),
+      base: this.#stat(3),
+      break: this.#stat(4),
+      limit: this.#stat(5),
       usedBytes: 0,
       freeBytes: 0,
       usedBlocks: 0,
@@ -387,12 +496,13 @@ export class Heap {
   }
 
   /**
-   * Frees every block at once; their pointers are no longer anybody's. The memory stays the heap's. Cost: linear in the
-   * number of blocks; a slab counts as one. Throws `CORRUPT` where a header can't be true.
+   * Frees every block at once; their pointers are no longer anybody's, so blocks and arrays of before must not be disposed
+   * of afterwards, nor scopes that hold some. The memory stays the heap's. Cost: linear in the number of blocks; a slab counts as one. Throws `CORRUPT` where a header can't be true.
    */
   reset(): void {
     const code = this.#ask((engine) => engine.heap_reset());
     if (code !== 0) throw corrupt("a block has no size");
+    this.#owners?.forgetAll();
   }
 }
 

@@ -1,5 +1,8 @@
 /** The public surface of heapwright. */
 
+export type { HeapArray } from "./array.ts";
+export type { Block } from "./block.ts";
+export type { EngineName } from "./engine.ts";
 export { HeapError, type HeapErrorCode } from "./errors.ts";
 export {
   Heap,
@@ -9,5 +12,14 @@ export {
   type HeapStats,
   type TypedArrayType,
 } from "./heap.ts";
-export type { EngineName } from "./engine.ts";
 export type { HeapMemory } from "./memories.ts";
+export type { Held, Scope } from "./scope.ts";
+export {
+  struct,
+  type Field,
+  type Fields,
+  type FieldValue,
+  type Scalar,
+  type Struct,
+  type StructView,
+} from "./struct.ts";

@@ -1,6 +1,6 @@
 /** The memories that a heap can live in. */
 
-import { badOptions } from "./errors.ts";
+import { badOptions, HeapError } from "./errors.ts";
 
 /**
  * Whatever a heap can live in: a WebAssembly.Memory, shared or not; an ArrayBuffer, fixed or resizable; a
@@ -14,7 +14,17 @@ const LARGEST = [2 ** 32 - PAGE, 2 ** 30, 2 ** 28];
 
 /** A memory of our own that grows as needed: a WebAssembly.Memory wherever there is WebAssembly. */
 export function ownMemory(): HeapMemory {
-  if (typeof WebAssembly === "object") return new WebAssembly.Memory({ initial: 1 });
+  if (typeof WebAssembly === "object") {
+    try {
+      return new WebAssembly.Memory({ initial: 1 });
+    } catch (cause) {
+      throw new HeapError(
+        "OUT_OF_MEMORY",
+        `no WebAssembly.Memory can be had here (${cause}): let go of heaps that are not used, or give a memory`,
+        { cause },
+      );
+    }
+  }
   for (const maxByteLength of LARGEST) {
     try {
       const buffer = new ArrayBuffer(PAGE, { maxByteLength });
@@ -60,4 +70,28 @@ export function bufferOf(memory: HeapMemory): ArrayBuffer | SharedArrayBuffer {
 
 export function isShared(memory: HeapMemory): boolean {
   return tagOf(bufferOf(memory)) === "SharedArrayBuffer";
+}
+
+/**
+ * Why a heap in this memory can't have more of it, and what to do: the end of a sentence. `limit` is undefined where
+ * the heap has none.
+ */
+export function hindranceOf(memory: HeapMemory, limit: number | undefined): string {
+  const { byteLength } = bufferOf(memory);
+  if (isWasmMemory(memory)) {
+    const memorySays = `its WebAssembly.Memory of ${byteLength} bytes does not grow that far`;
+    if (limit === undefined) return `${memorySays}: make it with a larger maximum`;
+    if (limit > byteLength) {
+      return `${memorySays}, or not below the heap's limit, ${limit}: make either larger`;
+    }
+  } else {
+    const { maxByteLength = byteLength } = memory;
+    if (limit === undefined || limit > maxByteLength) {
+      const kind = tagOf(memory);
+      return maxByteLength === byteLength
+        ? `its ${kind} of ${byteLength} bytes can't grow: give a larger one, or one with a maxByteLength`
+        : `its ${kind} can't grow beyond ${maxByteLength} bytes: give one with a larger maxByteLength`;
+    }
+  }
+  return `the heap's limit is ${limit}: make the heap with a higher one`;
 }

@@ -1,0 +1,55 @@
+/** A typed array in a heap, which stays whole when the memory grows. */
+
+import { MAX_SIZE } from "../engine/layout.ts";
+import { Block } from "./block.ts";
+import { HeapError, shown } from "./errors.ts";
+import type { Heap, TypedArrayType } from "./heap.ts";
+
+/**
+ * A block of typed elements, all zero at first. It frees itself as every block does.
+ *
+ * ```ts
+ * using samples = heap.array(Float64Array, 1000);
+ * samples.elements[0] = 1.5;
+ * ```
+ */
+export class HeapArray<View extends { readonly length: number }> extends Block {
+  /** Number of elements. */
+  readonly length: number;
+  readonly #type: TypedArrayType<View>;
+  /** The last view that was made; none once the block is deallocated or released. */
+  #elements: View | undefined;
+
+  /** @internal */
+  constructor(heap: Heap, type: TypedArrayType<View>, length: number) {
+    const size = length * type.BYTES_PER_ELEMENT;
+    const most = Math.floor(MAX_SIZE / type.BYTES_PER_ELEMENT);
+    if (!Number.isInteger(length) || length < 0 || length > most) {
+      throw new HeapError(
+        "INVALID_SIZE",
+        `length ${shown(length)} is not a whole number of elements from 0 to ${most}`,
+        { size },
+      );
+    }
+    super(heap, heap.allocateZeroed(size), size);
+    this.length = length;
+    this.#type = type;
+  }
+
+  /**
+   * The elements, as a typed array on the memory as it is now: the same one until the memory's buffer is replaced. So ask
+   * for it again after anything that may have allocated: in `array.elements[0] = heap.allocate(8)` it is asked for too
+   * early. Throws `DISPOSED`. Cost: a comparison; one object after the buffer was replaced.
+   */
+  get elements(): View {
+    const elements = this.#elements;
+    // A view has no length once it is detached.
+    if (elements !== undefined && elements.length === this.length) return elements;
+    return (this.#elements = this.view(this.#type));
+  }
+
+  override release(): number {
+    this.#elements = undefined;
+    return super.release();
+  }
+}
