@@ -116,7 +116,9 @@ export interface Entry {
 /** A typed array's constructor, such as `Float32Array`. */
 export interface TypedArrayType<View> {
   readonly BYTES_PER_ELEMENT: number;
-  new (buffer: ArrayBufferLike, byteOffset: number, length: number): View;
+  /** What the type of the views is taken from: on any buffer, shared or not. */
+  readonly prototype: View;
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): NoInfer<View>;
 }
 
 /** In the order of the engine's numbers. */

@@ -12,7 +12,7 @@ export {
   type HeapStats,
   type TypedArrayType,
 } from "./heap.ts";
-export type { HeapMemory } from "./memories.ts";
+export type { HeapMemory, WasmMemory } from "./memories.ts";
 export type { Held, Scope } from "./scope.ts";
 export {
   struct,

@@ -6,7 +6,14 @@ import { badOptions, HeapError } from "./errors.ts";
  * Whatever a heap can live in: a WebAssembly.Memory, shared or not; an ArrayBuffer, fixed or resizable; a
  * SharedArrayBuffer, fixed or growable. At most 4 GiB of it are used.
  */
-export type HeapMemory = WebAssembly.Memory | ArrayBuffer | SharedArrayBuffer;
+export type HeapMemory = WasmMemory | ArrayBuffer | SharedArrayBuffer;
+
+/** `WebAssembly.Memory`; what we need of it where a project has no typings of WebAssembly, which are the DOM's. */
+export type WasmMemory = typeof globalThis extends {
+  WebAssembly: { Memory: { readonly prototype: infer Memory } };
+}
+  ? Memory
+  : { readonly buffer: ArrayBuffer | SharedArrayBuffer; grow(pages: number): number };
 
 const PAGE = 65536;
 /** Sizes (bytes) that a resizable ArrayBuffer of our own may grow to, the first that can be had. */
@@ -59,7 +66,7 @@ export function expectMemory(memory: unknown): HeapMemory {
   return found;
 }
 
-export function isWasmMemory(memory: HeapMemory): memory is WebAssembly.Memory {
+export function isWasmMemory(memory: HeapMemory): memory is WasmMemory {
   return "buffer" in memory;
 }
 

@@ -40,7 +40,7 @@ export type FieldValue<Of extends Field> = Of extends "i64" | "u64"
 
 /** A struct in memory: its numbers can be read and written; arrays and inner structs are views, changed in place. */
 export type StructView<Of extends Fields> = {
-  [Name in keyof Of as Of[Name] extends Scalar ? Name : never]: FieldValue<Of[Name]>;
+  -readonly [Name in keyof Of as Of[Name] extends Scalar ? Name : never]: FieldValue<Of[Name]>;
 } & {
   readonly [Name in keyof Of as Of[Name] extends Scalar ? never : Name]: FieldValue<Of[Name]>;
 };
