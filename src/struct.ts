@@ -208,7 +208,7 @@ function layoutOf(name: string, field: Field): Layout {
       `field ${name} has a number for a name: expected one that begins with a letter`,
     );
   }
-  if (typeof field === "object" && "offsets" in field) {
+  if (isStruct(field)) {
     return {
       size: field.size,
       alignment: field.alignment,
@@ -219,7 +219,8 @@ function layoutOf(name: string, field: Field): Layout {
       }),
     };
   }
-  const [type, length] = typeof field === "object" ? field : ([field] as const);
+  const isArray = Array.isArray(field);
+  const [type, length] = (isArray ? field : [field]) as [type: Scalar, length: number];
   if (!Object.hasOwn(SCALARS, type)) {
     throw badOptions(
       `field ${name} is ${shown(type)}: expected ${Object.keys(SCALARS).join(", ")}, one of them and a length, or a struct`,
@@ -227,7 +228,7 @@ function layoutOf(name: string, field: Field): Layout {
   }
   const [array, read, write] = SCALARS[type];
   const size = array.BYTES_PER_ELEMENT;
-  if (length === undefined) {
+  if (!isArray) {
     return {
       size,
       alignment: size,
@@ -255,6 +256,10 @@ function layoutOf(name: string, field: Field): Layout {
       },
     }),
   };
+}
+
+function isStruct(field: Field): field is Struct<any> {
+  return typeof field === "object" && field !== null && "offsets" in field;
 }
 
 type Access = (view: DataView, at: number, value?: any) => unknown;

@@ -1,6 +1,6 @@
 /** Every error of the public surface, on every engine and memory: its code, its message, and the heap unchanged. */
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import { Heap, HeapError, type HeapOptions } from "../src/index.ts";
 import {
@@ -433,7 +433,7 @@ it("is an Error with a name, a code and what it is about", () => {
   expect(error).toBeInstanceOf(Error);
   expect(error.name).toBe("HeapError");
   expect(String(error)).toBe(
-    "HeapError: pointer 0.5 is not the start of a block; use a pointer as it was answered by allocate",
+    "HeapError: pointer 0.5 is not the start of a block of this heap; use a pointer as it was answered by allocate, in the same heap",
   );
   expect({ ...error }).toEqual({ code: "INVALID_POINTER", pointer: 0.5 });
 });
@@ -453,6 +453,138 @@ it("says that the heap is corrupt where the engine traps", () => {
   const error = errorOf(() => heap.allocate(3000));
   expect(error.code).toBe("CORRUPT");
   expect(error.cause).toBeInstanceOf(WebAssembly.RuntimeError);
+});
+
+describe("a memory that can't grow says why, and what to do", () => {
+  const MESSAGES: readonly [what: string, options: HeapOptions, message: string][] = [
+    [
+      "an ArrayBuffer",
+      { memory: new ArrayBuffer(2 * PAGE) },
+      "its ArrayBuffer of 131072 bytes can't grow: give a larger one, or one with a maxByteLength",
+    ],
+    [
+      "a SharedArrayBuffer",
+      { memory: new SharedArrayBuffer(2 * PAGE) },
+      "its SharedArrayBuffer of 131072 bytes can't grow: give a larger one, or one with a maxByteLength",
+    ],
+    [
+      "a resizable ArrayBuffer",
+      { memory: new ArrayBuffer(PAGE, { maxByteLength: 2 * PAGE }) },
+      "its ArrayBuffer can't grow beyond 131072 bytes: give one with a larger maxByteLength",
+    ],
+    [
+      "a growable SharedArrayBuffer",
+      { memory: new SharedArrayBuffer(PAGE, { maxByteLength: 2 * PAGE }) },
+      "its SharedArrayBuffer can't grow beyond 131072 bytes: give one with a larger maxByteLength",
+    ],
+    [
+      "a WebAssembly.Memory",
+      { memory: new WebAssembly.Memory({ initial: 2, maximum: 2 }) },
+      "its WebAssembly.Memory of 131072 bytes does not grow that far: make it with a larger maximum",
+    ],
+    [
+      "a heap with a limit",
+      { limit: PAGE },
+      "the heap's limit is 65536: make the heap with a higher one",
+    ],
+    [
+      "a heap with a limit below the most that its memory may have",
+      { limit: PAGE, memory: new ArrayBuffer(PAGE, { maxByteLength: 2 * PAGE }) },
+      "the heap's limit is 65536: make the heap with a higher one",
+    ],
+    [
+      "a heap with a limit beyond what its buffer may have",
+      { limit: 3 * PAGE, memory: new ArrayBuffer(2 * PAGE) },
+      "its ArrayBuffer of 131072 bytes can't grow: give a larger one, or one with a maxByteLength",
+    ],
+    [
+      "a heap with a limit beyond what its WebAssembly.Memory has",
+      { limit: 3 * PAGE, memory: new WebAssembly.Memory({ initial: 2, maximum: 2 }) },
+      "its WebAssembly.Memory of 131072 bytes does not grow that far, or not below the heap's limit, 196608: make either larger",
+    ],
+  ];
+
+  it.each(MESSAGES)("%s", (_, options, message) => {
+    const heap = new Heap(options);
+    const said = `no room for 200000 bytes: no free block fits, and ${message}, or deallocate blocks`;
+    const p = heap.allocate(100);
+    for (const call of [
+      () => heap.allocate(200_000),
+      () => heap.allocateZeroed(200_000),
+      () => heap.reallocate(p, 200_000),
+      () => heap.block(200_000),
+      () => heap.array(Float64Array, 25_000),
+      () => heap.string("a".repeat(200_000)),
+      () => heap.scope().allocate(200_000),
+    ]) {
+      expect(expectError(heap, call, "OUT_OF_MEMORY", { size: 200_000 }).message).toBe(said);
+    }
+  });
+
+  it("when it is too small for a heap", () => {
+    const error = errorOf(() => new Heap({ memory: new ArrayBuffer(100) }));
+    expect(error.code).toBe("OUT_OF_MEMORY");
+    expect(error.message).toBe(
+      "no room for a heap at base 0, which takes at least 4 KiB: " +
+        "its ArrayBuffer of 100 bytes can't grow: give a larger one, or one with a maxByteLength",
+    );
+  });
+
+  it("when the platform has none", () => {
+    class Exhausted {
+      constructor() {
+        throw new RangeError("could not allocate memory");
+      }
+    }
+    const { Module, Instance } = WebAssembly;
+    vi.stubGlobal("WebAssembly", { Module, Instance, Memory: Exhausted });
+    const error = errorOf(() => new Heap());
+    vi.unstubAllGlobals();
+    expect(error.code).toBe("OUT_OF_MEMORY");
+    expect(error.message).toMatch(/^no WebAssembly.Memory can be had here \(RangeError: could not/);
+    expect(error.cause).toBeInstanceOf(RangeError);
+  });
+});
+
+describe("a pointer from another heap", () => {
+  it("is told from where this one lies", () => {
+    const [memory, end] = [new WebAssembly.Memory({ initial: 4 }), 2 * PAGE];
+    const heap = new Heap({ memory, limit: end });
+    const pointer = new Heap({ memory, base: end }).allocate(100);
+    const { base, break: top } = heap.stats();
+    const error = errorOf(() => heap.deallocate(pointer));
+    expect(error.code).toBe("OUT_OF_HEAP");
+    expect(error.message).toBe(
+      `pointer ${pointer} is outside of this heap, which lies from ${base} to ${top}; ` +
+        `use a pointer in the heap that it was allocated from`,
+    );
+  });
+
+  it("is told where it is that of a block here by chance of none", () => {
+    const heap = new Heap({ small: 0 });
+    heap.allocate(5000);
+    const other = new Heap({ small: 0 });
+    other.allocate(100);
+    const error = errorOf(() => heap.deallocate(other.allocate(100)));
+    expect(error.code).toBe("INVALID_POINTER");
+    expect(error.message).toContain("of a block of this heap; use a pointer as it was answered");
+  });
+});
+
+it("says what to do about the negative addresses that WebAssembly answers", () => {
+  const heap = new Heap();
+  for (const call of [
+    () => heap.deallocate(-16),
+    () => heap.reallocate(-16, 1),
+    () => heap.usableSize(-16),
+    () => heap.readCString(-16),
+  ]) {
+    const error = errorOf(call);
+    expect([error.code, error.pointer]).toEqual(["OUT_OF_HEAP", -16]);
+    expect(error.message).toBe(
+      "pointer -16 is negative; if WebAssembly answered it, it is an address above 2 GiB: use pointer >>> 0",
+    );
+  }
 });
 
 it("refuses a buffer that was transferred", () => {
