@@ -1,15 +1,26 @@
 /** The package as it is published: packed, installed and used. */
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const TYPES = join(ROOT, "node_modules/@types");
 const TYPESCRIPT = join(ROOT, "node_modules/typescript/bin/tsc");
 
 /** Somebody's project, with the package in its node_modules. */
@@ -55,6 +66,8 @@ it("holds the library, its typings, both wasm files and the command, and no more
     "heap.shared.wasm",
     "heap.wasm",
     "index.js",
+    "inline.js",
+    "js.js",
   ]);
   const notices = readFileSync(join(installed, "dist/THIRD-PARTY-NOTICES.txt"), "utf8");
   for (const name of ["cli-progress", "cli-table3", "commander", "picocolors"]) {
@@ -94,39 +107,32 @@ describe("a program", () => {
     expect(run("without.mjs", without)).toBe("js 256 true DOUBLE_FREE true\n");
   });
 
-  it("compiles against its typings", () => {
-    writeFileSync(
-      join(project, "typed.ts"),
-      `import { Heap, HeapError, type HeapErrorCode, type HeapOptions, type Entry, type HeapStats } from "heapwright";
-      const options: HeapOptions = { fit: "next", small: 512, engine: "auto", margin: 4096 };
-      const heap = new Heap(options);
-      const p: number = heap.allocate(64, 64);
-      const floats: Float32Array = heap.view(Float32Array, p, 16);
-      const words: BigInt64Array = heap.view(BigInt64Array, p, 8);
-      const stats: HeapStats = heap.stats();
-      const entries: Entry[] = [...heap.walk()];
-      const engine: "wasm" | "js" = Heap.attach(heap.memory, stats.base).engine;
-      const code: HeapErrorCode = new HeapError("CORRUPT", "").code;
-      console.log(floats, words, entries, engine, code);
-      // @ts-expect-error there is no such fit
-      new Heap({ fit: "worst" });`,
-    );
-    const flags = [
-      "--noEmit",
-      "--strict",
-      "--module",
-      "nodenext",
-      "--target",
-      "es2022",
-      "--types",
-      "",
-    ];
-    const found = spawnSync(process.execPath, [TYPESCRIPT, ...flags, "typed.ts"], {
-      cwd: project,
-      encoding: "utf8",
-    });
-    expect(found.stdout + found.stderr).toBe("");
-  }, 30_000);
+  it("runs on either engine alone", () => {
+    for (const engine of ["inline", "js"]) {
+      const source = PROGRAM.replace('"heapwright"', `"heapwright/${engine}"`);
+      expect(run(`${engine}.mjs`, source)).toBe(
+        `${engine === "js" ? "js" : "wasm"} 256 true DOUBLE_FREE true\n`,
+      );
+    }
+  });
+
+  it("does not carry structs that it does not use", async () => {
+    const bundle = async (imports: string): Promise<string> => {
+      const { outputFiles } = await build({
+        stdin: {
+          contents: `import { ${imports} } from "heapwright"; console.log(${imports});`,
+          resolveDir: project,
+        },
+        bundle: true,
+        minify: true,
+        format: "esm",
+        write: false,
+      });
+      return outputFiles[0]!.text;
+    };
+    expect(await bundle("Heap")).not.toContain("getFloat64");
+    expect(await bundle("Heap, struct")).toContain("getFloat64");
+  });
 
   it("uses heap.wasm by itself", () => {
     const source = `
@@ -150,6 +156,68 @@ describe("a program", () => {
     `;
     expect(run("wasm.mjs", source)).toBe("env.memory\ntrue true 4 0\n".repeat(2));
   });
+});
+
+describe("typings", () => {
+  const compile = (...flags: string[]): string => {
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      [TYPESCRIPT, "--strict", "--target", "es2022", ...flags],
+      { cwd: project, encoding: "utf8" },
+    );
+    return stdout + stderr;
+  };
+
+  beforeAll(() => {
+    const { resolve } = createRequire(
+      createRequire(import.meta.url).resolve("vitest/package.json"),
+    );
+    const linked = { "expect-type": dirname(dirname(resolve("expect-type"))), "@types": TYPES };
+    for (const [name, folder] of Object.entries(linked)) {
+      symlinkSync(folder, join(project, "node_modules", name));
+    }
+    const types = readFileSync(join(ROOT, "test/types.ts"), "utf8")
+      .replace('"vitest"', '"expect-type"')
+      .replace('"../src/index.ts"', '"heapwright"');
+    writeFileSync(
+      join(project, "types.ts"),
+      `${types}
+      expectTypeOf<typeof import("heapwright/inline")>().toEqualTypeOf<typeof import("heapwright")>();
+      expectTypeOf<typeof import("heapwright/js")>().toEqualTypeOf<typeof import("heapwright")>();`,
+    );
+  });
+
+  it.each([
+    ["a bundler's", "--module esnext --moduleResolution bundler"],
+    ["a browser's project that knows no Symbol.dispose", "--module nodenext --lib es2022,dom"],
+    ["one that does", "--module nodenext --lib esnext,dom --exactOptionalPropertyTypes"],
+    ["Node's project, without the DOM", "--module nodenext --lib es2023 --types node"],
+    ["one that knows the language alone", "--module nodenext --lib es2022"],
+  ])(
+    "are right for %s",
+    (_, flags) => {
+      expect(compile("--noEmit", ...flags.split(" "), "types.ts")).toBe("");
+    },
+    30_000,
+  );
+
+  it("let `using` be translated for a Node that does not have it", () => {
+    writeFileSync(
+      join(project, "using.ts"),
+      `import { Heap } from "heapwright";
+      const heap = new Heap();
+      {
+        using block = heap.block(100);
+        using scope = heap.scope();
+        console.log(heap.owns(block.pointer) && heap.owns(scope.allocate(1)));
+      }
+      console.log(heap.stats().usedBlocks);`,
+    );
+    expect(compile("--module", "nodenext", "--types", "node", "using.ts")).toBe("");
+    expect(execFileSync(process.execPath, ["using.js"], { cwd: project, encoding: "utf8" })).toBe(
+      "true\n0\n",
+    );
+  }, 30_000);
 });
 
 it("brings the command", () => {
