@@ -14,7 +14,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -113,6 +113,22 @@ describe("a program", () => {
       expect(run(`${engine}.mjs`, source)).toBe(
         `${engine === "js" ? "js" : "wasm"} 256 true DOUBLE_FREE true\n`,
       );
+    }
+  });
+
+  it("can be what the README says", async () => {
+    const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+    const [section] = /^## The library\n[^]*?\n## /m.exec(readme)!;
+    const examples = [...section.matchAll(/^```js\n([^]*?)^```/gm)].map(([, source]) => source!);
+    expect(examples.length).toBe(2);
+    for (const [i, example] of examples.entries()) {
+      const { code } = await transform(
+        example.includes("function sum")
+          ? `${example}; console.log(sum([1, 2, 3.5]), heap.owns(read(9)), heap.owns(new Mesh(9).pointer), heap.stats().usedBlocks);`
+          : example,
+        { target: "node20" },
+      );
+      expect(run(`readme${i}.mjs`, code)).toBe(["6.5 true true 2\n", "1.5 0.5 naïve\n"][i]);
     }
   });
 
