@@ -4,6 +4,7 @@
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -49,6 +50,7 @@ export async function buildLibrary(): Promise<void> {
       entryPoints: ["src/index.ts"],
       outfile: `dist/${name}.js`,
       platform: "neutral",
+      banner: { js: `/* @ts-self-types="./${name}.d.ts" */` }, // asked for by JSR and Deno
       plugins: [...(without ? [leaveOut(without)] : []), shortNames],
     });
   }
@@ -227,4 +229,5 @@ function buildTypings(): void {
   for (const { name } of ENTRIES.slice(1)) {
     writeFileSync(`dist/${name}.d.ts`, 'export * from "./index.js";\n');
   }
+  copyFileSync("src/heap.wasm.d.ts", "dist/heap.wasm.d.ts");
 }

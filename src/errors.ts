@@ -55,12 +55,14 @@ export class HeapError extends Error {
     this.prototype.name = "HeapError";
   }
 
+  /** What was wrong, for a program; the message says it to people. */
   readonly code: HeapErrorCode;
   /** The pointer that was wrong, as it was given; or the address where the heap is corrupt. */
   declare readonly pointer?: number;
   /** The size that was asked for, as it was given, in bytes. */
   declare readonly size?: number;
 
+  /** The library makes these; `about` holds the pointer or size that was wrong, and the error behind this one. */
   constructor(
     code: HeapErrorCode,
     message: string,

@@ -110,14 +110,17 @@ export interface Entry {
   address: number;
   /** Bytes of payload. */
   size: number;
+  /** What lies there. */
   kind: EntryKind;
 }
 
 /** A typed array's constructor, such as `Float32Array`. */
 export interface TypedArrayType<View> {
+  /** Bytes of one element. */
   readonly BYTES_PER_ELEMENT: number;
   /** What the type of the views is taken from: on any buffer, shared or not. */
   readonly prototype: View;
+  /** A view of `length` elements from `byteOffset` (bytes) on. */
   new (buffer: ArrayBufferLike, byteOffset: number, length: number): NoInfer<View>;
 }
 

@@ -1,4 +1,8 @@
-/** The public surface of heapwright. */
+/**
+ * The public surface of heapwright.
+ *
+ * @module heapwright
+ */
 
 export type { HeapArray } from "./array.ts";
 export type { Block } from "./block.ts";
