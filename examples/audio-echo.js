@@ -1,0 +1,71 @@
+/**
+ * A ring buffer of audio blocks: an echo, as an AudioWorklet would compute it, 128 frames at a time.
+ *
+ * What an audio thread may not do is wait or make garbage. So the memory can't grow, which keeps every view good for ever;
+ * all blocks are allocated before the sound begins; and what runs for each block allocates nothing.
+ *
+ * `node examples/audio-echo.js` prints:
+ *
+ *     64 blocks of 128 frames in a memory of 64 KiB
+ *     at  0 blocks: peak 1.000
+ *     at 48 blocks: peak 0.500
+ *     at 96 blocks: peak 0.250
+ *     silent in 137 of 140 blocks
+ */
+
+import { Heap } from "heapwright";
+
+const FRAMES = 128;
+const BLOCKS = 64; // a power of two, so that an index wraps by a mask
+const DELAY = 48; // blocks: 0.13 s at 48 kHz
+const FEEDBACK = 0.5;
+
+const heap = new Heap({ memory: new WebAssembly.Memory({ initial: 1, maximum: 1 }) });
+
+/** Blocks in the order they were written; the oldest is written over. */
+class Ring {
+  #views = [];
+  #written = 0;
+
+  constructor(blocks, frames) {
+    for (let i = 0; i < blocks; i++) {
+      const p = heap.allocate(frames * Float32Array.BYTES_PER_ELEMENT, 16); // aligned for SIMD
+      this.#views.push(heap.view(Float32Array, p, frames).fill(0));
+    }
+  }
+
+  /** The block to write next. */
+  next() {
+    return this.#views[this.#written++ & (this.#views.length - 1)];
+  }
+
+  /** The block that was written `blocks` before the last one. */
+  before(blocks) {
+    return this.#views[(this.#written - 1 - blocks) & (this.#views.length - 1)];
+  }
+}
+
+const ring = new Ring(BLOCKS, FRAMES);
+
+/** What an AudioWorkletProcessor does for each block: what came in, and what was heard `DELAY` blocks ago. */
+function process(input, output) {
+  const heard = ring.next();
+  const echo = ring.before(DELAY);
+  for (let i = 0; i < FRAMES; i++) output[i] = heard[i] = input[i] + FEEDBACK * echo[i];
+}
+
+const input = heap.view(Float32Array, heap.allocateZeroed(FRAMES * 4), FRAMES);
+const output = heap.view(Float32Array, heap.allocateZeroed(FRAMES * 4), FRAMES);
+const kib = heap.buffer.byteLength / 1024;
+console.log(`${BLOCKS} blocks of ${FRAMES} frames in a memory of ${kib} KiB`);
+
+let silent = 0;
+for (let block = 0; block < 140; block++) {
+  input.fill(0);
+  if (block === 0) input[0] = 1; // a click, and then nothing
+  process(input, output);
+  const peak = output.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+  if (peak === 0) silent += 1;
+  else console.log(`at ${String(block).padStart(2)} blocks: peak ${peak.toFixed(3)}`);
+}
+console.log(`silent in ${silent} of 140 blocks`);

@@ -1,0 +1,26 @@
+/**
+ * Hello: a block is allocated, filled, read and given back; and what is wrong has a name.
+ *
+ * `node examples/hello.js`, after `npm run build`, prints:
+ *
+ *     256 floats, sum 256
+ *     DOUBLE_FREE: the block was given back before
+ *     0 blocks in use
+ */
+
+import { Heap, HeapError } from "heapwright";
+
+const heap = new Heap(); // in a WebAssembly.Memory of its own, which grows as needed
+
+const p = heap.allocate(1024); // a pointer: a byte offset, never 0
+const floats = heap.view(Float32Array, p, 256).fill(1);
+console.log(`${floats.length} floats, sum ${floats.reduce((a, b) => a + b)}`);
+heap.deallocate(p);
+
+try {
+  heap.deallocate(p);
+} catch (error) {
+  if (!(error instanceof HeapError)) throw error;
+  console.log(`${error.code}: the block was given back before`); // error.message says more
+}
+console.log(`${heap.stats().usedBlocks} blocks in use`);
