@@ -29,8 +29,7 @@ class Ring {
 
   constructor(blocks, frames) {
     for (let i = 0; i < blocks; i++) {
-      const p = heap.allocate(frames * Float32Array.BYTES_PER_ELEMENT, 16); // aligned for SIMD
-      this.#views.push(heap.view(Float32Array, p, frames).fill(0));
+      this.#views.push(heap.array(Float32Array, frames).elements); // aligned for SIMD, and silent
     }
   }
 
@@ -47,15 +46,15 @@ class Ring {
 
 const ring = new Ring(BLOCKS, FRAMES);
 
-/** What an AudioWorkletProcessor does for each block: what came in, and what was heard `DELAY` blocks ago. */
-function process(input, output) {
+/** What the `process` of an AudioWorkletProcessor would do for each block: what came in, and what was heard `DELAY` blocks ago. */
+function render(input, output) {
   const heard = ring.next();
   const echo = ring.before(DELAY);
   for (let i = 0; i < FRAMES; i++) output[i] = heard[i] = input[i] + FEEDBACK * echo[i];
 }
 
-const input = heap.view(Float32Array, heap.allocateZeroed(FRAMES * 4), FRAMES);
-const output = heap.view(Float32Array, heap.allocateZeroed(FRAMES * 4), FRAMES);
+const input = heap.array(Float32Array, FRAMES).elements;
+const output = heap.array(Float32Array, FRAMES).elements;
 const kib = heap.buffer.byteLength / 1024;
 console.log(`${BLOCKS} blocks of ${FRAMES} frames in a memory of ${kib} KiB`);
 
@@ -63,7 +62,7 @@ let silent = 0;
 for (let block = 0; block < 140; block++) {
   input.fill(0);
   if (block === 0) input[0] = 1; // a click, and then nothing
-  process(input, output);
+  render(input, output);
   const peak = output.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
   if (peak === 0) silent += 1;
   else console.log(`at ${String(block).padStart(2)} blocks: peak ${peak.toFixed(3)}`);

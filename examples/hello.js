@@ -5,6 +5,7 @@
  *
  *     256 floats, sum 256
  *     DOUBLE_FREE: the block was given back before
+ *     grüezi: 7 bytes of UTF-8
  *     0 blocks in use
  */
 
@@ -23,4 +24,8 @@ try {
   if (!(error instanceof HeapError)) throw error;
   console.log(`${error.code}: the block was given back before`); // error.message says more
 }
+
+const greeting = heap.string("grüezi"); // a block that frees itself: with `using`, or by hand
+console.log(`${heap.readString(greeting.pointer, greeting.size)}: ${greeting.size} bytes of UTF-8`);
+greeting.dispose();
 console.log(`${heap.stats().usedBlocks} blocks in use`);

@@ -23,7 +23,7 @@ function said(file: string, after: RegExp): string {
   return block.slice(0, [...block, undefined].indexOf(undefined)).join("\n");
 }
 
-it.each(EXAMPLES)("%s", (file) => {
+it.each(EXAMPLES)("%s", { timeout: 30_000 }, (file) => {
   expect(readFileSync(join(ROOT, file), "utf8")).toContain(`\`node ${file}\``);
   const printed = run(file);
   expect(printed).not.toBe("");
@@ -37,7 +37,7 @@ it("are all in the README", () => {
 
 const hasClang = ["clang", "wasm-ld"].every((tool) => spawnSync(tool, ["--version"]).status === 0);
 
-it.skipIf(!hasClang)("the C example's wasm is what its C compiles to, as told", () => {
+it.skipIf(!hasClang)("the C example's wasm is what its C compiles to", { timeout: 30_000 }, () => {
   const folder = mkdtempSync(join(ROOT, "build/generated/c-interop-")); // in the package, for its name;
   try {
     for (const name of ["main.js", "words.c"]) {

@@ -15,7 +15,7 @@
  */
 
 import { readFile } from "node:fs/promises";
-import { Heap } from "heapwright";
+import { Heap, struct } from "heapwright";
 
 const memory = new WebAssembly.Memory({ initial: 2 });
 
@@ -28,7 +28,7 @@ async function load(url, env = {}) {
 }
 
 // The module's own data and stack come first in the memory; the heap begins where they end, which only the module knows.
-// It is made after the module, so the names it is given lead on to a heap that is not there yet.
+// So the module is given malloc and free before there is a heap, and calls them when there is one.
 const allocator = await load(new URL(import.meta.resolve("heapwright/heap.wasm")));
 const { malloc, free } = allocator;
 const words = await load(new URL("words.wasm", import.meta.url), { malloc, free });
@@ -37,18 +37,15 @@ if (allocator.heap_init(base, 0) !== 0) throw new Error(`no heap at ${base}`);
 const heap = Heap.attach(memory, base);
 
 // A text, written by JavaScript, read by C.
-const text = new TextEncoder().encode("to be or not to be");
-const p = heap.allocate(text.length);
-heap.view(Uint8Array, p, text.length).set(text);
-const first = words.count_words(p, text.length) >>> 0;
-heap.deallocate(p);
+const text = heap.cString("to be or not to be");
+const first = words.count_words(text.pointer) >>> 0;
+text.dispose();
 
-// A list, written by C, read by JavaScript. A struct word is a header of three words, and then the text.
-for (let word = first; word !== 0;) {
-  const [next, count, length] = heap.view(Uint32Array, word, 3);
-  const name = new TextDecoder().decode(heap.view(Uint8Array, word, 12 + length).subarray(12));
-  console.log(`${name}: ${count}`);
-  word = next;
+// A list, written by C, read by JavaScript: `struct word`, and its text behind it.
+const Word = struct({ next: "u32", count: "i32", length: "i32" });
+for (let p = first; p !== 0; p = Word.at(heap, p).next) {
+  const { count, length } = Word.at(heap, p);
+  console.log(`${heap.readString(p + Word.size, length)}: ${count}`);
 }
 words.free_words(first);
 

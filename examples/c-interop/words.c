@@ -16,22 +16,23 @@ static int equal(const char *a, const char *b, int length) {
   return 1;
 }
 
-__attribute__((export_name("count_words"))) struct word *count_words(const char *text, int length) {
+__attribute__((export_name("count_words"))) struct word *count_words(const char *text) {
   struct word *words = 0;
-  for (int start = 0, end = 0; end <= length; end++) {
-    if (end < length && text[end] != ' ') continue;
-    int size = end - start;
+  while (*text) {
+    int length = 0;
+    while (text[length] && text[length] != ' ') length++;
     struct word **at = &words;
-    while (*at && ((*at)->length != size || !equal((*at)->text, text + start, size))) at = &(*at)->next;
-    if (size > 0 && !*at) {
-      struct word *word = malloc(sizeof *word + size);
+    while (*at && ((*at)->length != length || !equal((*at)->text, text, length))) at = &(*at)->next;
+    if (!*at) {
+      struct word *word = malloc(sizeof *word + length);
       if (!word) return words;
-      *word = (struct word){0, 0, size};
-      for (int i = 0; i < size; i++) word->text[i] = text[start + i];
+      *word = (struct word){0, 0, length};
+      for (int i = 0; i < length; i++) word->text[i] = text[i];
       *at = word;
     }
-    if (size > 0) (*at)->count++;
-    start = end + 1;
+    (*at)->count++;
+    text += length;
+    while (*text == ' ') text++;
   }
   return words;
 }
