@@ -27,11 +27,19 @@ const COMMON = {
   logLevel: "warning",
 } satisfies BuildOptions;
 
-/** The entries, and what each is built without. */
-const ENTRIES: readonly { name: string; without?: "js-engine" | "wasm" }[] = [
+/** The entries, and what each is built without; the first is said in src/index.ts. */
+const ENTRIES: readonly { name: string; without?: "js-engine" | "wasm"; says?: string }[] = [
   { name: "index" },
-  { name: "inline", without: "js-engine" },
-  { name: "js", without: "wasm" },
+  {
+    name: "inline",
+    without: "js-engine",
+    says: "The same names as `heapwright`, with WebAssembly as the only engine; its bytes are in the module.",
+  },
+  {
+    name: "js",
+    without: "wasm",
+    says: "The same names as `heapwright`, with JavaScript as the only engine, and no WebAssembly.",
+  },
 ];
 
 export async function buildLibrary(): Promise<void> {
@@ -226,8 +234,9 @@ function buildTypings(): void {
       if (!wanted.includes(`${other}.d.ts`)) wanted.push(`${other}.d.ts`);
     }
   }
-  for (const { name } of ENTRIES.slice(1)) {
-    writeFileSync(`dist/${name}.d.ts`, 'export * from "./index.js";\n');
+  for (const { name, says } of ENTRIES.slice(1)) {
+    const docstring = `/**\n * ${says}\n *\n * @module heapwright/${name}\n */\n`;
+    writeFileSync(`dist/${name}.d.ts`, `${docstring}export * from "./index.js";\n`);
   }
   copyFileSync("src/heap.wasm.d.ts", "dist/heap.wasm.d.ts");
 }

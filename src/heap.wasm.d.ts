@@ -12,7 +12,7 @@
  * pointers are byte offsets; all are 32-bit words, and what comes back above 2 GiB is negative: `p >>> 0` is the address.
  * What goes in is not checked to be a word: the platform cuts `2 ** 32` down to 0.
  *
- * @module heap.wasm
+ * @module heapwright/heap.wasm
  */
 
 /** A block of at least `size` bytes, 16-byte aligned from 16 bytes up, 8-byte below; 0 when memory is out. */

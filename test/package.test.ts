@@ -2,6 +2,7 @@
 
 import { execFileSync, spawnSync } from "node:child_process";
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -22,6 +23,15 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const TYPES = join(ROOT, "node_modules/@types");
 const TYPESCRIPT = join(ROOT, "node_modules/typescript/bin/tsc");
+
+interface Manifest {
+  version: string;
+  license: string;
+  files: string[];
+  exports: Record<string, { default: string } | string>;
+}
+
+const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Manifest;
 
 /** Somebody's project, with the package in its node_modules. */
 let project: string;
@@ -80,6 +90,77 @@ it("holds the library, its typings, both wasm files and the command, and no more
     for (const [, from] of text.matchAll(/from "([^"]+)"/g)) {
       expect(typings).toContain(from!.replace(/^\.\/(.+)\.js$/, "$1.d.ts"));
     }
+  }
+});
+
+it("has every file that its documents link to", () => {
+  const documents = readdirSync(installed, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".md"),
+  );
+  expect(documents).toContain("README.md");
+  const links = documents.flatMap((name) =>
+    [...readFileSync(join(installed, name), "utf8").matchAll(/\]\(([^)#\s]+)[^)]*\)/g)]
+      .map(([, link]) => join(dirname(name), link!))
+      .filter((link) => !/https?:/.test(link)),
+  );
+  expect(links).toContain("docs/architecture.md");
+  expect(links.filter((link) => !existsSync(join(installed, link)))).toEqual([]);
+});
+
+it("has the sizes in its README that npm run size holds it to", () => {
+  const checks = JSON.parse(readFileSync(join(ROOT, ".size-limit.json"), "utf8")) as {
+    limit: string;
+  }[];
+  const [beginning] = readFileSync(join(installed, "README.md"), "utf8").split("```");
+  for (const { limit } of checks) expect(beginning).toContain(limit);
+});
+
+it.each(["heap.wasm", "heap.shared.wasm"])("has typings that are true of %s", (name) => {
+  const typings = readFileSync(join(installed, "dist/heap.wasm.d.ts"), "utf8");
+  const typed = new Map(
+    [...typings.matchAll(/^export function (\w+)\((.*)\)/gm)].map(([, each, parameters]) => [
+      each!,
+      parameters === "" ? 0 : parameters!.split(",").length,
+    ]),
+  );
+  const shared = name === "heap.shared.wasm";
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 100, shared });
+  const module = new WebAssembly.Module(readFileSync(join(installed, "dist", name)));
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  for (const [each, parameters] of typed) {
+    expect([each, (exports[each] as (() => unknown) | undefined)?.length]).toEqual([
+      each,
+      parameters,
+    ]);
+  }
+  const own = Object.keys(exports).filter((each) => !each.startsWith("heap_"));
+  expect([...typed.keys()]).toEqual(expect.arrayContaining(own));
+});
+
+it("is on JSR what it is on npm, less what JSR can't have", () => {
+  const jsr = JSON.parse(readFileSync(join(ROOT, "jsr.json"), "utf8")) as {
+    name: string;
+    version: string;
+    license: string;
+    exports: Record<string, string>;
+    publish: { include: string[]; exclude: string[] };
+  };
+  expect([jsr.name, jsr.version, jsr.license]).toEqual([
+    "@heapwright/heapwright",
+    manifest.version,
+    manifest.license,
+  ]);
+  const modules = Object.entries(manifest.exports).flatMap(([name, target]) =>
+    typeof target === "object" && target.default.endsWith(".js") ? [[name, target.default]] : [],
+  );
+  expect(jsr.exports).toEqual(Object.fromEntries(modules));
+  expect(jsr.publish.include).toEqual([...manifest.files, "README.md", "LICENSE"]);
+  expect(jsr.publish.exclude).toContain("!dist"); // git ignores it, and so would JSR
+  for (const [, file] of modules) {
+    const typings = `./${file!.slice("./dist/".length, -".js".length)}.d.ts`;
+    const text = readFileSync(join(installed, file!), "utf8");
+    expect(text.split("\n")[0]).toBe(`/* @ts-self-types="${typings}" */`);
+    expect(existsSync(join(installed, "dist", typings))).toBe(true);
   }
 });
 
@@ -216,6 +297,21 @@ describe("typings", () => {
     },
     30_000,
   );
+
+  it("tell what an instance of heap.wasm exports", () => {
+    writeFileSync(
+      join(project, "exports.ts"),
+      `export function use(instance: WebAssembly.Instance): void {
+        const { malloc, free } = instance.exports as typeof import("heapwright/heap.wasm");
+        const p: number = malloc(8);
+        free(p);
+        // @ts-expect-error a pointer is a number
+        free("p");
+      }`,
+    );
+    const flags = ["--noEmit", "--module", "nodenext", "--lib", "es2022,dom"];
+    expect(compile(...flags, "exports.ts")).toBe("");
+  }, 30_000);
 
   it("let `using` be translated for a Node that does not have it", () => {
     writeFileSync(
