@@ -4,6 +4,7 @@ import { below, enter, hasBit, load16, load32 } from "#memory";
 import { binOf, firstIn } from "./bins.ts";
 import { isBlock, placeFor, settle } from "./blocks.ts";
 import {
+  BASE,
   BIN_COUNT,
   BINS,
   BITMAP,
@@ -11,7 +12,6 @@ import {
   CELL,
   CELLS,
   CELL_SHIFT,
-  CLASS,
   classAt,
   CLASS_BYTES,
   CLASS_COUNT,
@@ -25,7 +25,6 @@ import {
   FIRST_ENTRY,
   FRESH,
   FREE_DESCRIPTORS,
-  FULL,
   GAP,
   GAPS,
   GRANULE,
@@ -40,9 +39,11 @@ import {
   isHeap,
   IS_CURRENT,
   isEmpty,
+  isFull,
   KEPT,
   KIND,
   LIMIT,
+  linksAt,
   MAP,
   MAP_BLOCK,
   MAP_CELLS,
@@ -58,6 +59,8 @@ import {
   sizeOf,
   SLOT,
   SLOTS,
+  RECIPROCAL_SHIFT,
+  reciprocalOf,
   slotsIn,
   SUMMARY,
   TABLE_BLOCK,
@@ -98,7 +101,7 @@ export function walk(p: i32): i32 {
     return sizeOf(p) == 0 || below(left, sizeOf(p)) ? p : arriveAt((p + sizeOf(p)) | 0);
   }
   const d: i32 = descriptorAt(entry);
-  const base: i32 = load32(d + KIND) & -CELL;
+  const base: i32 = load32(d + BASE);
   const c: i32 = classOf(d);
   const slot: i32 = load32(c + SLOT);
   const end: i32 = base + slot * slotsIn(sizeOf(base) >>> CELL_SHIFT, c);
@@ -109,9 +112,8 @@ function arriveAt(p: i32): i32 {
   const entry: i32 = entryOf(p);
   if (entry >= FIRST_ENTRY) {
     const d: i32 = descriptorAt(entry);
-    const kind: i32 = load32(d + KIND);
     walkedSize = load32(classOf(d) + SLOT);
-    const slot: i32 = ((p - (kind & -CELL)) / walkedSize) | 0;
+    const slot: i32 = ((p - load32(d + BASE)) / walkedSize) | 0;
     walkedKind = hasBit(d, slot) ? USED_SLOT : FREE_SLOT;
     return p;
   }
@@ -241,11 +243,13 @@ function checkSlab(p: i32, h: i32, size: i32): i32 {
   if (
     (h & GAP) != OWN ||
     (size & (CELL - 1)) > GRANULE ||
-    (kind & -CELL) != p ||
+    load32(d + BASE) != p ||
     !isClass(classOf(d))
   )
     return S + 1;
   const c: i32 = classOf(d);
+  const reciprocal: i32 = kind >>> RECIPROCAL_SHIFT;
+  if (reciprocal != 0 && reciprocal != reciprocalOf(c)) return S + 1;
   const slots: i32 = slotsIn(size >>> CELL_SHIFT, c);
   const low: i32 = load32(d);
   const high: i32 = load32(d + 4);
@@ -256,7 +260,7 @@ function checkSlab(p: i32, h: i32, size: i32): i32 {
   if (current != ((kind & IS_CURRENT) != 0) || (current && !isCurrentSound(c, p, slots)))
     return S + 5;
   const full: bool = low == allLow && high == allHigh && !current;
-  return full == ((kind & CLASS) == FULL) ? 0 : S + 3;
+  return full == isFull(d) ? 0 : S + 3;
 }
 
 /** Whether `c` is the address of a class. */
@@ -309,18 +313,18 @@ function checkClasses(): i32 {
       if (!isDescriptor(entry) || length > slabs) return found(S + 4, c);
       const d: i32 = descriptorAt(entry);
       if (!isListed(d) || classOf(d) != c) return found(S + 4, d);
-      if (load16(d + PREVIOUS) != previous) return found(S + 4, d);
+      if (load16(linksAt(entry) + PREVIOUS) != previous) return found(S + 4, d);
       previous = entry;
-      entry = load16(d + NEXT);
+      entry = load16(linksAt(entry) + NEXT);
       length++;
     }
     if (load16(c + TAIL) != previous) return found(S + 4, c);
     let cells: i32 = 0;
     for (let e: i32 = FIRST_ENTRY; e < load32(heap + NEXT_DESCRIPTOR); e++) {
       const d: i32 = descriptorAt(e);
-      const kind: i32 = load32(d + KIND);
-      if (kind == 0 || classOf(d) != c) continue;
-      cells += sizeOf(kind & -CELL) >>> CELL_SHIFT;
+      const base: i32 = load32(d + BASE);
+      if (base == 0 || classOf(d) != c) continue;
+      cells += sizeOf(base) >>> CELL_SHIFT;
       if (isListed(d)) length--;
       seen++;
     }
@@ -337,13 +341,12 @@ function leadsToSlab(c: i32): bool {
   if (d == heap + NO_SLAB) return true;
   if (((d - descriptorAt(0)) & (DESCRIPTOR_BYTES - 1)) != 0) return false;
   if (!isDescriptor((d - descriptorAt(0)) >>> DESCRIPTOR_SHIFT)) return false;
-  return load32(d + KIND) != 0 && classOf(d) == c;
+  return load32(d + BASE) != 0 && classOf(d) == c;
 }
 
 /** Whether the slab of a descriptor belongs into its class's list. */
 function isListed(d: i32): bool {
-  const kind: i32 = load32(d + KIND);
-  return (kind & CLASS) != FULL && (kind & IS_CURRENT) == 0;
+  return !isFull(d) && (load32(d + KIND) & IS_CURRENT) == 0;
 }
 
 function isDescriptor(entry: i32): bool {
@@ -365,10 +368,10 @@ function checkDescriptors(inUse: i32): i32 {
   let free: i32 = load32(heap + NEXT_DESCRIPTOR) - FIRST_ENTRY - inUse;
   let entry: i32 = load32(heap + FREE_DESCRIPTORS);
   while (entry != 0) {
-    if (free == 0 || !isDescriptor(entry) || load32(descriptorAt(entry) + KIND) != 0)
+    if (free == 0 || !isDescriptor(entry) || load32(descriptorAt(entry) + BASE) != 0)
       return found(S + 6, heap);
     free--;
-    entry = load32(descriptorAt(entry) + NEXT);
+    entry = load32(linksAt(entry));
   }
   return free == 0 ? 0 : found(S + 6, heap);
 }

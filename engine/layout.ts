@@ -44,9 +44,9 @@
 //   M2  a map entry of a slab's cell is the slab's descriptor
 //   S1  a slab is a block of whole cells, or a granule more, and its descriptor leads back to it
 //   S2  a slab's slots in use are within its number of slots
-//   S3  a slab marked FULL has no free slot to give; one that is not, and is not current, is in its class's list
-//   S4  a class's list is linked both ways and holds slabs of the class that are neither FULL nor CURRENT
-//   S5  a class's current slab is marked CURRENT, and no other; what is available are free slots of it
+//   S3  a slab marked as full has no free slot to give; one that is not, and is not current, is in its class's list
+//   S4  a class's list is linked both ways and holds slabs of the class that are neither full nor current
+//   S5  a class's current slab is marked as such, and no other; what is available are free slots of it
 //   S6  descriptors are in a slab's use or in the list of free ones, and a class's count of cells is its slabs' sum
 
 import { load8, load16, load32, multiply, store32, trap } from "#memory";
@@ -194,20 +194,21 @@ export const NO_SLAB: i32 = 248;
 /**
  * A word a class, ceil(2 ** 26 / SLOT): a multiplication instead of a division. An offset times this has the slot's number
  * in its upper 6 bits; the lower 26 are less than the word if and only if nothing is left over. (Right for 64 slots of at
- * most 1008 bytes: 63 × 1007 < 2 ** 26 / 1008. Lemire, Kaser, Kurz, "Faster remainder by direct computation", 2019.) One
- * word more, 0, for the slabs that are FULL.
+ * most 1008 bytes: 63 × 1007 < 2 ** 26 / 1008. Lemire, Kaser, Kurz, "Faster remainder by direct computation", 2019.)
  */
 export const RECIPROCALS: i32 = 256;
 export const QUOTIENT_SHIFT: i32 = 26;
 export const FRACTION: i32 = 0x3ffffff;
-export const CLASSES: i32 = 400; // RECIPROCALS + 4 * (CLASS_COUNT + 1), in whole granules
+export const CLASSES: i32 = 400; // RECIPROCALS + 4 * CLASS_COUNT, in whole granules
 export const CLASS_COUNT: i32 = 33;
 export const BINS: i32 = 1456; // CLASSES + CLASS_BYTES * CLASS_COUNT
 export const BIN_COUNT: i32 = 216;
 /** Blocks that are held: a word each, by the size in granules modulo PLACES. */
 export const HOLD: i32 = 2320; // BINS + 4 * BIN_COUNT
 export const PLACES: i32 = 16;
-/** The control block's size: HOLD + 4 * PLACES and the header of the first block, in whole granules. */
+/** Biased: the links of map entry e are at LINKS + e * 4. */
+export const LINKS: i32 = 2384; // HOLD + 4 * PLACES
+/** The control block's size: what is above and the header of the first block, in whole granules. */
 export const CONTROL: i32 = 2400;
 
 // A size class, 32 bytes. A class is named by the address of the heap and 32 times its number, so that these constants hold
@@ -241,29 +242,33 @@ export const WARMUP: i32 = 426;
 //     1 … 32     1 + the granule in the cell where the first block's payload starts
 //     64 …       the cell is part of a slab: the entry of its descriptor
 //
-// A descriptor is four words; a set bit is a slot in use. BASE is a multiple of 512, so its low bits are free.
+// A descriptor is four words; a set bit is a slot in use. Its links are apart, in a word of their own.
 //
-//     0                        8                      12              14
-//     ┌────────────────────────┬──────┬───────┬───┬───┬───────────────┬───────────────┐
-//     │ slots 0 to 62          │ base │ class │ 0 │ C │ next          │ previous      │
-//     └────────────────────────┴──────┴───────┴───┴───┴───────────────┴───────────────┘
-//                                31   9 8     2  1   0
+//     0                        8            12                            NEXT            PREVIOUS
+//     ┌────────────────────────┬────────────┬────────────┬───────┬───┬───┐┌───────────────┬───────────────┐
+//     │ slots 0 to 62          │ base       │ reciprocal │ class │ 0 │ C ││ entry         │ entry         │
+//     └────────────────────────┴────────────┴────────────┴───────┴───┴───┘└───────────────┴───────────────┘
+//                                            31         8 7     2  1   0
 //
-//     C  IS_CURRENT. A slab that is full has FULL for its class, and its class in place of its links: it is in no list.
+//     C  IS_CURRENT. A slab that is full has 0 for the reciprocal, and is in no list.
 
 export const FIRST_ENTRY: i32 = 64;
 export const LAST_ENTRY: i32 = 65535;
 export const DESCRIPTOR_BYTES: i32 = 16;
 export const DESCRIPTOR_SHIFT: i32 = 4;
-export const KIND: i32 = 8;
-export const NEXT: i32 = 12;
-export const PREVIOUS: i32 = 14;
+/** Where the slab begins; 0 in a descriptor that is free. */
+export const BASE: i32 = 8;
+export const KIND: i32 = 12;
 /** The class in KIND: 4 times its number. */
 export const CLASS: i32 = 0xfc;
 export const CLASS_UNIT: i32 = 2;
+export const RECIPROCAL_SHIFT: i32 = 8;
 export const IS_CURRENT: i32 = 1;
-/** In place of the class of a slab that is full; the class is then at NEXT. */
-export const FULL: i32 = 132; // 4 * CLASS_COUNT
+/** In the links. */
+export const NEXT: i32 = 0;
+export const PREVIOUS: i32 = 2;
+export const LINKS_BYTES: i32 = 4;
+export const LINKS_SHIFT: i32 = 2;
 /** As many slots as there are bits, less one: 64 slots of a power of two would not leave room for the next header. */
 export const MAX_SLOTS: i32 = 63;
 export const MAX_SLAB_CELLS: i32 = 32;
@@ -278,6 +283,11 @@ export function mapAt(address: i32): i32 {
 /** Address of the descriptor for a map entry. */
 export function descriptorAt(entry: i32): i32 {
   return load32(heap + TABLE) + (entry << DESCRIPTOR_SHIFT);
+}
+
+/** Address of the links for a map entry. */
+export function linksAt(entry: i32): i32 {
+  return load32(heap + LINKS) + (entry << LINKS_SHIFT);
 }
 
 export function classAt(index: i32): i32 {
@@ -300,9 +310,12 @@ export function reciprocalOf(c: i32): i32 {
 
 /** The class of a descriptor. */
 export function classOf(d: i32): i32 {
-  let kind: i32 = load32(d + KIND) & CLASS;
-  if (kind == FULL) kind = load32(d + NEXT);
-  return heap + (kind << (CLASS_SHIFT - CLASS_UNIT));
+  return heap + ((load32(d + KIND) & CLASS) << (CLASS_SHIFT - CLASS_UNIT));
+}
+
+/** Whether the slab of a descriptor is marked as full. */
+export function isFull(d: i32): bool {
+  return load32(d + KIND) >>> RECIPROCAL_SHIFT == 0;
 }
 
 /** Whether no slot of a descriptor's slab is in use. */

@@ -32,6 +32,7 @@ import { findLarge } from "./bins.ts";
 import { give, placeFor, take, takeFree, takeHeld, takeMore, takeNew } from "./blocks.ts";
 import {
   answer,
+  BASE,
   blockSizeFor,
   CELL,
   CELLS,
@@ -53,7 +54,6 @@ import {
   FIRST_ENTRY,
   FRACTION,
   FREE_DESCRIPTORS,
-  FULL,
   GRANULE,
   HEAD,
   header,
@@ -63,9 +63,14 @@ import {
   IN_USE,
   IS_CURRENT,
   isEmpty,
+  isFull,
   KEPT,
   KIND,
   LAST_ENTRY,
+  LINKS,
+  linksAt,
+  LINKS_BYTES,
+  LINKS_SHIFT,
   MAP,
   MAX_SLAB_CELLS,
   MAX_SLOTS,
@@ -81,6 +86,7 @@ import {
   QUOTIENT_SHIFT,
   reciprocalOf,
   RECIPROCALS,
+  RECIPROCAL_SHIFT,
   roundUp,
   sizeOf,
   SLOT,
@@ -172,19 +178,16 @@ function refill(c: i32, size: i32, alignment: i32): i32 {
 }
 
 function makeCurrent(c: i32, d: i32): void {
-  const kind: i32 = load32(d + KIND);
-  store32(d + KIND, kind | IS_CURRENT);
-  const base: i32 = kind & -CELL;
+  const base: i32 = load32(d + BASE);
+  store32(d + KIND, load32(d + KIND) | IS_CURRENT);
   store32(c + CURRENT, d);
   store32(c + SLOTS, slotsIn(sizeOf(base) >>> CELL_SHIFT, c));
   store32(c + ORIGIN, base);
 }
 
-/** The current slab is full: until a slot of it is freed, its class is kept where its links were. */
+/** The current slab is full: without a reciprocal, the next slot that is given back is noticed. */
 function retire(d: i32): void {
-  const kind: i32 = load32(d + KIND);
-  store32(d + NEXT, kind & CLASS);
-  store32(d + KIND, (kind & -CELL) | FULL);
+  store32(d + KIND, load32(d + KIND) & CLASS);
 }
 
 function hasCurrent(c: i32): bool {
@@ -216,10 +219,10 @@ function takeElsewhere(needed: i32, alignment: i32): i32 {
 export function giveSlot(p: i32, entry: i32, traps: bool): i32 {
   const d: i32 = descriptorAt(entry);
   const kind: i32 = load32(d + KIND);
-  const reciprocal: i32 = load32(heap + (kind & CLASS) + RECIPROCALS);
-  const quotient: i32 = multiply(p - (kind & -CELL), reciprocal);
+  const reciprocal: i32 = kind >>> RECIPROCAL_SHIFT;
+  const quotient: i32 = multiply(p - load32(d + BASE), reciprocal);
   const slot: i32 = quotient >>> QUOTIENT_SHIFT;
-  // The reciprocal of a full slab's class is 0, so that nothing is below it.
+  // That of a full slab is 0, and nothing is below it.
   if ((quotient & FRACTION) >= reciprocal) return giveSlotSlowly(p, entry, traps);
   if (!hasBit(d, slot)) return giveSlotSlowly(p, entry, traps);
   if (hasOnly(d, slot, kind & IS_CURRENT)) return giveSlotSlowly(p, entry, traps);
@@ -233,12 +236,11 @@ function giveSlotSlowly(p: i32, entry: i32, traps: bool): i32 {
   if (code != OK) return answer(code, traps);
   const d: i32 = descriptorAt(entry);
   const c: i32 = classOf(d);
-  const kind: i32 = load32(d + KIND);
-  if ((kind & CLASS) == FULL) {
-    store32(d + KIND, (kind & -CELL) | load32(d + NEXT));
-    append(c, d, entry);
+  if (isFull(d)) {
+    store32(d + KIND, kindFor(c));
+    append(c, entry);
   }
-  flipBit(d, multiply(p - (kind & -CELL), reciprocalOf(c)) >>> QUOTIENT_SHIFT);
+  flipBit(d, multiply(p - load32(d + BASE), reciprocalOf(c)) >>> QUOTIENT_SHIFT);
   if (isEmpty(d)) emptied(c, d, entry);
   return OK;
 }
@@ -247,7 +249,7 @@ function giveSlotSlowly(p: i32, entry: i32, traps: bool): i32 {
 export function slotError(p: i32, entry: i32): i32 {
   const d: i32 = descriptorAt(entry);
   const c: i32 = classOf(d);
-  const base: i32 = load32(d + KIND) & -CELL;
+  const base: i32 = load32(d + BASE);
   const quotient: i32 = multiply(p - base, reciprocalOf(c));
   const slot: i32 = quotient >>> QUOTIENT_SHIFT;
   if ((quotient & FRACTION) >= reciprocalOf(c)) return INVALID_POINTER;
@@ -287,7 +289,7 @@ export function releaseEmpty(): bool {
     if (!isEmpty(d)) continue;
     store32(c + CURRENT, heap + NO_SLAB);
     store32(c + SLOTS, 0);
-    releaseSlab(c, d, entryOf(load32(d + KIND) & -CELL));
+    releaseSlab(c, d, entryOf(load32(d + BASE)));
     any = true;
   }
   return any;
@@ -295,21 +297,21 @@ export function releaseEmpty(): bool {
 
 // A class's list: first in, first out ------------------------------------------------------------------------------------
 
-function append(c: i32, d: i32, entry: i32): void {
+function append(c: i32, entry: i32): void {
   const tail: i32 = load16(c + TAIL);
-  store32(d + NEXT, tail << 16); // next 0, previous the tail
-  if (tail != 0) store16(descriptorAt(tail) + NEXT, entry);
+  store32(linksAt(entry), tail << 16); // next 0, previous the tail
+  if (tail != 0) store16(linksAt(tail) + NEXT, entry);
   else store16(c + HEAD, entry);
   store16(c + TAIL, entry);
 }
 
 function unlink(c: i32, entry: i32): void {
-  const links: i32 = load32(descriptorAt(entry) + NEXT);
+  const links: i32 = load32(linksAt(entry));
   const next: i32 = links & 0xffff;
   const previous: i32 = links >>> 16;
-  if (next != 0) store16(descriptorAt(next) + PREVIOUS, previous);
+  if (next != 0) store16(linksAt(next) + PREVIOUS, previous);
   else store16(c + TAIL, previous);
-  if (previous != 0) store16(descriptorAt(previous) + NEXT, next);
+  if (previous != 0) store16(linksAt(previous) + NEXT, next);
   else store16(c + HEAD, next);
   if (load16(c + KEPT) == entry) store16(c + KEPT, 0);
 }
@@ -390,15 +392,20 @@ function createSlab(c: i32): i32 {
   const d: i32 = descriptorAt(entry);
   store32(d, 0);
   store32(d + 4, 0);
-  store32(d + KIND, base | ((c - heap) >>> (CLASS_SHIFT - CLASS_UNIT)));
-  store32(d + NEXT, 0);
+  store32(d + BASE, base);
+  store32(d + KIND, kindFor(c));
   store32(c + CELLS, load32(c + CELLS) + cells);
   return entry;
 }
 
+/** KIND of a slab that is neither full nor current. */
+function kindFor(c: i32): i32 {
+  return (reciprocalOf(c) << RECIPROCAL_SHIFT) | ((c - heap) >>> (CLASS_SHIFT - CLASS_UNIT));
+}
+
 /** Gives a slab that has no slot in use and is in no list back to the blocks. */
 function releaseSlab(c: i32, d: i32, entry: i32): void {
-  const base: i32 = load32(d + KIND) & -CELL;
+  const base: i32 = load32(d + BASE);
   store32(c + CELLS, load32(c + CELLS) - (sizeOf(base) >>> CELL_SHIFT));
   freeDescriptor(entry);
   giveSlab(base);
@@ -423,40 +430,43 @@ function mapCells(base: i32, cells: i32, entry: i32, others: i32): void {
 function newDescriptor(): i32 {
   const free: i32 = load32(heap + FREE_DESCRIPTORS);
   if (free != 0) {
-    store32(heap + FREE_DESCRIPTORS, load32(descriptorAt(free) + NEXT));
+    store32(heap + FREE_DESCRIPTORS, load32(linksAt(free)));
     return free;
   }
   const next: i32 = load32(heap + NEXT_DESCRIPTOR);
-  if (next > LAST_ENTRY || (next >= tableEnd() && !extendTable())) return 0;
+  if (next > LAST_ENTRY || (next - FIRST_ENTRY >= tableRoom() && !extendTable())) return 0;
   store32(heap + NEXT_DESCRIPTOR, next + 1);
   return next;
 }
 
-/** KIND 0 marks a descriptor that is free. */
 function freeDescriptor(entry: i32): void {
-  const d: i32 = descriptorAt(entry);
-  store32(d + KIND, 0);
-  store32(d + NEXT, load32(heap + FREE_DESCRIPTORS));
+  store32(descriptorAt(entry) + BASE, 0);
+  store32(linksAt(entry), load32(heap + FREE_DESCRIPTORS));
   store32(heap + FREE_DESCRIPTORS, entry);
 }
 
-/** The first entry that the table has no room for. */
-function tableEnd(): i32 {
+/** Descriptors, with their links, that the table has room for. */
+function tableRoom(): i32 {
   const block: i32 = load32(heap + TABLE_BLOCK);
-  return block == 0 ? FIRST_ENTRY : FIRST_ENTRY + ((sizeOf(block) - HEADER) >>> DESCRIPTOR_SHIFT);
+  return block == 0 ? 0 : ((sizeOf(block) - HEADER) / (DESCRIPTOR_BYTES + LINKS_BYTES)) | 0;
 }
 
 /** Doubles the table; what leads to descriptors by address moves along. */
 function extendTable(): bool {
   const old: i32 = load32(heap + TABLE_BLOCK);
-  const has: i32 = (tableEnd() - FIRST_ENTRY) << DESCRIPTOR_SHIFT;
-  const p: i32 = take(blockSizeFor(has == 0 ? 16 * DESCRIPTOR_BYTES : has << 1), 16);
+  const oldLinks: i32 = linksAt(FIRST_ENTRY);
+  const has: i32 = tableRoom();
+  const least: i32 = (has == 0 ? 16 : has << 1) * (DESCRIPTOR_BYTES + LINKS_BYTES);
+  const p: i32 = take(blockSizeFor(least), 16);
   if (p == 0) return false;
   tagUsed(p, sizeOf(p), (header(p) & PREVIOUS_IN_USE) | IN_USE | OWN);
   store32(heap + TABLE_BLOCK, p);
+  const links: i32 = p + (tableRoom() << DESCRIPTOR_SHIFT);
   store32(heap + TABLE, p - (FIRST_ENTRY << DESCRIPTOR_SHIFT));
+  store32(heap + LINKS, links - (FIRST_ENTRY << LINKS_SHIFT));
   if (old == 0) return true;
-  copy(p, old, has);
+  copy(p, old, has << DESCRIPTOR_SHIFT);
+  copy(links, oldLinks, has << LINKS_SHIFT);
   for (let i: i32 = 0; i < CLASS_COUNT; i++) {
     const c: i32 = classAt(i);
     if (hasCurrent(c)) store32(c + CURRENT, load32(c + CURRENT) - old + p);

@@ -12,6 +12,7 @@ import {
   CELL,
   CELLS,
   CELL_SHIFT,
+  BASE,
   CLASS,
   CLASS_BYTES,
   CLASS_COUNT,
@@ -20,7 +21,6 @@ import {
   FIRST_ENTRY,
   FRESH,
   FREE_DESCRIPTORS,
-  FULL,
   GAP,
   GAPS,
   GRANULE,
@@ -33,10 +33,12 @@ import {
   IS_CURRENT,
   KEPT,
   KIND,
+  LINKS,
+  LINKS_BYTES,
+  RECIPROCAL_SHIFT,
   LIMIT,
   MAGIC_AT,
   MAP,
-  NEXT,
   NEXT_DESCRIPTOR,
   NO_SLAB,
   ORIGIN,
@@ -151,12 +153,12 @@ class BusyHeap extends TestHeap {
     for (let entry = FIRST_ENTRY; entry < this.control(NEXT_DESCRIPTOR); entry++) {
       const d = this.descriptor(entry);
       const kind = this.word(d + KIND);
-      if (kind === 0) continue;
-      const isFull = (kind & CLASS) === FULL;
-      const number = (isFull ? this.word(d + NEXT) : kind & CLASS) >> CLASS_UNIT;
-      const c = this.base + number * CLASS_BYTES;
+      const base = this.word(d + BASE);
+      if (base === 0) continue;
+      const c = this.base + ((kind & CLASS) >> CLASS_UNIT) * CLASS_BYTES;
+      const isFull = kind >>> RECIPROCAL_SHIFT === 0;
       const state = isFull ? "full" : (kind & IS_CURRENT) !== 0 ? "current" : "listed";
-      slabs.push({ d, entry, base: kind & -CELL, kind, c, state } as const);
+      slabs.push({ d, entry, base, kind, c, state } as const);
     }
     return slabs;
   }
@@ -390,12 +392,18 @@ const crimes: [invariant: string, what: string, commit: (heap: BusyHeap) => void
   [
     "S1",
     "a descriptor that leads somewhere else",
-    (heap) => heap.set(heap.slab("full").d + KIND, heap.slab("full").kind + CELL),
+    (heap) => heap.set(heap.slab("full").d + BASE, heap.slab("full").base + CELL),
   ],
   [
     "S1",
     "a descriptor of no class",
     (heap) => heap.set(heap.slab("listed").d + KIND, heap.slab("listed").kind | CLASS),
+  ],
+  [
+    "S1",
+    "a reciprocal of another class",
+    (heap) =>
+      heap.set(heap.slab("listed").d + KIND, heap.slab("listed").kind + (1 << RECIPROCAL_SHIFT)),
   ],
   [
     "S1",
@@ -413,17 +421,13 @@ const crimes: [invariant: string, what: string, commit: (heap: BusyHeap) => void
   ["S2", "a slot in use beyond the last", (heap) => heap.set(heap.slab("listed").d + 4, -1)],
   [
     "S3",
-    "a slab marked FULL with a free slot",
+    "a slab marked as full with a free slot",
     (heap) => heap.set(heap.slab("full").d, heap.word(heap.slab("full").d) & ~4),
   ],
   [
     "S3",
-    "a slab with a free slot marked FULL",
-    (heap) => {
-      const { d, c, kind } = heap.slab("listed");
-      heap.set(d + KIND, (kind & ~CLASS) | FULL);
-      heap.set(d + NEXT, ((c - heap.base) / CLASS_BYTES) << CLASS_UNIT);
-    },
+    "a slab with a free slot marked as full",
+    (heap) => heap.set(heap.slab("listed").d + KIND, heap.slab("listed").kind & CLASS),
   ],
   [
     "S3",
@@ -438,7 +442,7 @@ const crimes: [invariant: string, what: string, commit: (heap: BusyHeap) => void
     "a link that leads back to somewhere else",
     (heap) =>
       heap.setHalf(
-        heap.descriptor(heap.half(heap.slab("listed").c + HEAD)) + PREVIOUS,
+        heap.control(LINKS) + LINKS_BYTES * heap.half(heap.slab("listed").c + HEAD) + PREVIOUS,
         FIRST_ENTRY,
       ),
   ],
