@@ -25,8 +25,10 @@ import {
   CELL,
   classAt,
   classFor,
+  classOf,
   CONTROL,
   CORRUPT,
+  descriptorAt,
   DOUBLE_FREE,
   entryOf,
   fail,
@@ -316,7 +318,10 @@ export function reallocate(p: i32, size: i32, traps: bool): i32 {
   }
   if (below(MAX_SIZE, size)) return fail(INVALID_SIZE);
   const entry: i32 = entryOf(p);
-  if (entry >= FIRST_ENTRY) return moveSlot(p, entry, size);
+  return entry >= FIRST_ENTRY ? moveSlot(p, entry, size) : moveBlock(p, size);
+}
+
+function moveBlock(p: i32, size: i32): i32 {
   const needed: i32 = blockSizeFor(size);
   if (!below(sizeOf(p), needed)) {
     shrink(p, needed);
@@ -333,11 +338,14 @@ export function reallocate(p: i32, size: i32, traps: bool): i32 {
 }
 
 function moveSlot(p: i32, entry: i32, size: i32): i32 {
-  const has: i32 = slotSize(entry);
-  if (size <= has && load32(classAt(classFor(size)) + SLOT) == has) return p;
+  const c: i32 = classOf(descriptorAt(entry));
+  const has: i32 = load32(c + SLOT);
+  if (!below(has, size)) {
+    if (classAt(classFor(size)) == c) return p;
+  }
   const q: i32 = allocate(size);
-  if (q == 0) return size <= has ? p : 0;
-  copy(q, p, size < has ? size : has);
+  if (q == 0) return below(has, size) ? 0 : p;
+  copy(q, p, below(size, has) ? size : has);
   giveSlot(p, entry, false);
   return q;
 }
