@@ -106,14 +106,12 @@ describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
   });
 });
 
-describe("UTF-8 by hand", () => {
+describe("UTF-8", () => {
   afterEach(() => vi.unstubAllGlobals());
 
   const anyText = fc.string({ unit: "binary", maxLength: 50 });
+  const anyBytes = fc.uint8Array({ maxLength: 12 });
   /** Bytes that are often nearly right. */
-  const anyBytes = fc
-    .uint8Array({ maxLength: 12 })
-    .map((bytes) => bytes) as fc.Arbitrary<Uint8Array>;
   const edges = fc.array(
     fc.constantFrom(
       0x00,
@@ -141,7 +139,7 @@ describe("UTF-8 by hand", () => {
   );
   const reference = new TextDecoder("utf-8", { ignoreBOM: true });
 
-  it("encodes as the platform does", () => {
+  it("is encoded by hand as the platform does", () => {
     fc.assert(
       fc.property(anyText, fc.string({ unit: "grapheme" }), (text, more) => {
         for (const each of [text, more, `${text}\ud800`, `\udc00${text}`]) {
@@ -152,7 +150,7 @@ describe("UTF-8 by hand", () => {
     );
   });
 
-  it("decodes as the platform does, right or wrong", () => {
+  it("is decoded by hand as the platform does, right or wrong", () => {
     fc.assert(
       fc.property(anyBytes, edges, (bytes, more) => {
         for (const each of [bytes, Uint8Array.from(more)]) {
@@ -164,7 +162,21 @@ describe("UTF-8 by hand", () => {
     for (const text of TEXTS) expect(decodeByHand(encodeByHand(text))).toBe(text);
   });
 
-  it("stands in where there is no coder", () => {
+  it("is handed to the platform's coder as browsers take it: neither shared nor resizable", () => {
+    class Picky extends TextDecoder {
+      override decode(bytes: Uint8Array): string {
+        const { buffer } = bytes;
+        if (!(buffer instanceof ArrayBuffer) || buffer.resizable) throw new TypeError("refused");
+        return super.decode(bytes);
+      }
+    }
+    vi.stubGlobal("TextDecoder", Picky);
+    const shared = new Uint8Array(new SharedArrayBuffer(2)).fill(0x61);
+    const resizable = new Uint8Array(new ArrayBuffer(2, { maxByteLength: 4 })).fill(0x62);
+    expect([decode(shared), decode(resizable)]).toEqual(["aa", "bb"]);
+  });
+
+  it("needs no coder of the platform", () => {
     vi.stubGlobal("TextEncoder", undefined);
     vi.stubGlobal("TextDecoder", undefined);
     for (const text of TEXTS) expect(decode(encode(text))).toBe(text);
