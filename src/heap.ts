@@ -190,7 +190,7 @@ export class Heap {
     if (code === OUT_OF_MEMORY) {
       throw new HeapError(
         "OUT_OF_MEMORY",
-        `no room for a heap at base ${base}, which takes at least 4 KiB: ${hindranceOf(this.memory, limit)}`,
+        `no room for a heap at base ${base}, which takes at least 4 KiB: ${hindranceOf(this.memory, LEAST_ROOM, limit)}`,
       );
     }
     if (code !== OK) {
@@ -273,7 +273,7 @@ export class Heap {
 
   #outOfMemory(size: number): HeapError {
     const limit = this.#stat(5);
-    return outOfMemory(size, hindranceOf(this.memory, limit < HIGHEST ? limit : undefined));
+    return outOfMemory(size, hindranceOf(this.memory, size, limit < HIGHEST ? limit : undefined));
   }
 
   #wrongPointer(code: number, pointer: number): HeapError {
@@ -502,7 +502,8 @@ export class Heap {
 
   /**
    * Frees every block at once; their pointers are no longer anybody's, so blocks and arrays of before must not be disposed
-   * of afterwards, nor scopes that hold some. The memory stays the heap's. Cost: linear in the number of blocks; a slab counts as one. Throws `CORRUPT` where a header can't be true.
+   * of afterwards, nor scopes that hold some. The memory stays the heap's. Cost: linear in the number of blocks; a slab
+   * counts as one. Throws `CORRUPT` where a header can't be true.
    */
   reset(): void {
     const code = this.#ask((engine) => engine.heap_reset());

@@ -16,8 +16,9 @@ export type WasmMemory = typeof globalThis extends {
   : { readonly buffer: ArrayBuffer | SharedArrayBuffer; grow(pages: number): number };
 
 const PAGE = 65536;
+const ADDRESS_SPACE = 2 ** 32;
 /** Sizes (bytes) that a resizable ArrayBuffer of our own may grow to, the first that can be had. */
-const LARGEST = [2 ** 32 - PAGE, 2 ** 30, 2 ** 28];
+const LARGEST = [ADDRESS_SPACE - PAGE, 2 ** 30, 2 ** 28];
 
 /** A memory of our own that grows as needed: a WebAssembly.Memory wherever there is WebAssembly. */
 export function ownMemory(): HeapMemory {
@@ -80,16 +81,20 @@ export function isShared(memory: HeapMemory): boolean {
 }
 
 /**
- * Why a heap in this memory can't have more of it, and what to do: the end of a sentence. `limit` is undefined where
+ * Why a heap in this memory can't have `size` bytes more, and what to do: the end of a sentence. `limit` is undefined where
  * the heap has none.
  */
-export function hindranceOf(memory: HeapMemory, limit: number | undefined): string {
+export function hindranceOf(memory: HeapMemory, size: number, limit: number | undefined): string {
   const { byteLength } = bufferOf(memory);
   if (isWasmMemory(memory)) {
-    const memorySays = `its WebAssembly.Memory of ${byteLength} bytes does not grow that far`;
-    if (limit === undefined) return `${memorySays}: make it with a larger maximum`;
+    const its = `its WebAssembly.Memory of ${byteLength} bytes`;
+    if (limit === undefined) {
+      return byteLength + size > ADDRESS_SPACE
+        ? `${its} can't grow beyond 4 GiB: make another heap for more`
+        : `${its} does not grow that far, its maximum or the system's is reached: give it a larger one`;
+    }
     if (limit > byteLength) {
-      return `${memorySays}, or not below the heap's limit, ${limit}: make either larger`;
+      return `${its} does not grow that far, or not below the heap's limit, ${limit}: make either larger`;
     }
   } else {
     const { maxByteLength = byteLength } = memory;

@@ -480,7 +480,7 @@ describe("a memory that can't grow says why, and what to do", () => {
     [
       "a WebAssembly.Memory",
       { memory: new WebAssembly.Memory({ initial: 2, maximum: 2 }) },
-      "its WebAssembly.Memory of 131072 bytes does not grow that far: make it with a larger maximum",
+      "its WebAssembly.Memory of 131072 bytes does not grow that far, its maximum or the system's is reached: give it a larger one",
     ],
     [
       "a heap with a limit",
@@ -519,6 +519,18 @@ describe("a memory that can't grow says why, and what to do", () => {
     ]) {
       expect(expectError(heap, call, "OUT_OF_MEMORY", { size: 200_000 }).message).toBe(said);
     }
+  });
+
+  it("when addresses end", () => {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 });
+    const heap = new Heap({ memory, base: 0 });
+    memory.grow(49_000);
+    const error = errorOf(() => heap.allocate(0x7fff0000));
+    expect(error.code).toBe("OUT_OF_MEMORY");
+    expect(error.message).toBe(
+      "no room for 2147418112 bytes: no free block fits, and its WebAssembly.Memory of 3211329536 bytes " +
+        "can't grow beyond 4 GiB: make another heap for more, or deallocate blocks",
+    );
   });
 
   it("when it is too small for a heap", () => {
