@@ -1,0 +1,29 @@
+/**
+ * In Node, Bun and Deno: `node.js main|worker PLACE`, where PLACE is the Place as JSON, without files. Prints the report.
+ */
+
+import { readFileSync } from "node:fs";
+import { argv } from "node:process";
+import { isMainThread, parentPort, Worker } from "node:worker_threads";
+import { conformance } from "../suite/main.ts";
+import type { Place, WasmFile } from "../suite/place.ts";
+import { ENTRIES } from "./entries.js";
+
+const [, , where, place] = argv;
+
+if (isMainThread && where === "worker") {
+  const worker = new Worker(new URL(import.meta.url), { argv: [where, place] });
+  worker.on("message", (report: string) => console.log(report));
+} else {
+  const files = [file("heap.wasm", false), file("heap.shared.wasm", true)];
+  const report = JSON.stringify(
+    conformance(ENTRIES, { ...(JSON.parse(place!) as Omit<Place, "files">), files }),
+  );
+  if (parentPort) parentPort.postMessage(report);
+  else console.log(report);
+}
+
+function file(name: string, shared: boolean): WasmFile {
+  const url = new URL(import.meta.resolve(`heapwright/${name}`));
+  return { name, shared, bytes: new Uint8Array(readFileSync(url)) };
+}

@@ -1,0 +1,18 @@
+/** In an AudioWorklet: the page that starts it. An OfflineAudioContext needs no device to play on. */
+
+import type { Report } from "../suite/main.ts";
+import { placeHere, report } from "./browser.ts";
+
+void report(async () => {
+  const place = await placeHere();
+  const context = new OfflineAudioContext(1, 128, 44_100);
+  await context.audioWorklet.addModule("/places/in-worklet.js");
+  const node = new AudioWorkletNode(context, "conformance", { processorOptions: place });
+  const answer = new Promise<Report>((resolve, reject) => {
+    node.port.onmessage = ({ data }) => resolve(data as Report);
+    node.onprocessorerror = () => reject(new Error("the worklet's processor threw an error"));
+  });
+  node.connect(context.destination);
+  await context.startRendering();
+  return answer;
+});
