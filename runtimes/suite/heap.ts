@@ -243,7 +243,7 @@ export function checkHeap(
       [pointer + 8, "INVALID_POINTER", "is not the start of a block"],
       [0.5, "INVALID_POINTER", "is not the start of a block"],
       [MOST, "OUT_OF_HEAP", "is outside of this heap"],
-      [-16, "OUT_OF_HEAP", "is outside of this heap"],
+      [-16, "OUT_OF_HEAP", "is negative"],
     ];
     for (const [bad, code, message] of wrong) {
       refused(heap, () => heap.deallocate(bad), code, message, { pointer: bad });
