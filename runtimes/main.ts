@@ -11,7 +11,7 @@ import { commandPlaces, pages, type Start } from "./places.ts";
 import { makeProject } from "./project.ts";
 import type { Report } from "./suite/main.ts";
 import { markdown } from "./tables.ts";
-import { bun, chromium, deno, fetchTools, node, OUT, type Tool } from "./tools.ts";
+import { bun, chromium, deno, fetchTools, isFetched, node, OUT, type Tool } from "./tools.ts";
 import { checkTypings, RESOLUTIONS } from "./typings.ts";
 
 const RUNTIMES: Readonly<Record<string, () => Promise<Tool>>> = {
@@ -34,10 +34,12 @@ program
 const [only] = program.processedArgs as [string[]];
 const isWanted = (name: string): boolean => only.includes(name);
 
-const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+const { SEED } = process.env;
+const seed = Number(SEED ?? Math.floor(Math.random() * 2 ** 31));
+if (!Number.isInteger(seed)) program.error(`SEED is "${SEED}": expected a whole number`);
 const failures: string[] = [];
 /** What was left out, and what to do about it. */
-const missing: string[] = [];
+const leftOut: string[] = [];
 
 const tell = (text: string): void => void process.stderr.write(`${text}\n`);
 
@@ -53,7 +55,7 @@ async function attempt<T>(name: string, work: () => Promise<T>): Promise<T | und
 }
 
 const trouble = await fetchTools(tell);
-if (trouble !== undefined) missing.push(trouble);
+if (trouble !== undefined) leftOut.push(trouble);
 tell("packing the package, installing it in an empty folder");
 const project = await makeProject(join(OUT, "project"));
 
@@ -82,14 +84,16 @@ async function ranIn(runtime: string, version: string, at: Start): Promise<Ran> 
 const ran: Ran[] = [];
 let browser: Browser | undefined;
 for (const name of Object.keys(RUNTIMES).filter(isWanted)) {
+  const [, kind, major = "–"] = /^(\D+)(\d+)?$/.exec(name)!;
+  const runtime = kind![0]!.toUpperCase() + kind!.slice(1);
   const tool = await RUNTIMES[name]!();
   if ("missing" in tool) {
-    missing.push(`${name} was left out: ${tool.missing}`);
+    leftOut.push(`${name}: ${tool.missing}`);
+    ran.push({ runtime, version: major, place: "left out", report: undefined, seconds: 0 });
     continue;
   }
   if (name === "chromium") browser = await Browser.start(tool, project);
   const starts = browser ? pages(browser) : commandPlaces(name, tool, project);
-  const runtime = name[0]!.toUpperCase() + name.slice(1).replace(/\d+$/, "");
   for (const start of starts) ran.push(await ranIn(runtime, tool.version, start));
 }
 
@@ -103,6 +107,10 @@ if (hashes.size > 1) {
 
 const bundles: Bundle[] = [];
 for (const bundler of BUNDLERS.filter(isWanted)) {
+  if (!isFetched(bundler)) {
+    leftOut.push(`${bundler}: it was not fetched`);
+    continue;
+  }
   for (const entry of project.entries) {
     const name = `${bundler}, the README's example from ${entry}`;
     const made = await attempt(name, () => bundle(project, bundler, entry));
@@ -124,10 +132,10 @@ browser?.stop();
 
 // Typings -----------------------------------------------------------------------------------------------------------------
 
-let typed = 0;
+const typed: string[] = [];
 for (const resolution of isWanted("types") ? RESOLUTIONS : []) {
   const name = `tsc, the README's example, moduleResolution ${resolution}`;
-  if (await attempt(name, () => checkTypings(project, resolution))) typed += 1;
+  if (await attempt(name, () => checkTypings(project, resolution))) typed.push(resolution);
 }
 
 // What came of it ---------------------------------------------------------------------------------------------------------
@@ -140,15 +148,15 @@ if (ran.length > 0) {
     runtime,
     version,
     place,
-    [...new Set(Object.values(report?.picked ?? {}))].join(", "),
+    ...project.entries.map((entry) => report?.picked[entry] ?? "–"),
     ...[report?.passed, report?.failed.length, report?.skipped.length].map((n) => `${n ?? "–"}`),
     seconds.toFixed(1),
   ]);
-  const head = ["runtime", "version", "place", "engine", "passed", "failed", "skipped", "seconds"];
+  const entries = project.entries.map((entry) => entry.replace("heapwright/", "/"));
+  const head = ["runtime", "version", "place", ...entries, "passed", "failed", "skipped", "s"];
   console.log(`\n${markdown(head, rows)}`);
   console.log(
-    `\nRandom program SEED=${seed}: hash of its pointers ${[...hashes].join(" and ")}, everywhere ` +
-      `and on every engine in every memory`,
+    `\nSEED=${seed}: the pointers of its random program hash to ${[...hashes].join(", ")}.`,
   );
 }
 for (const { runtime, version, place, report } of ran) {
@@ -166,11 +174,13 @@ if (bundles.length > 0) {
   const head = ["bundler", "version", "README's example from", "KiB", "KiB gzipped"];
   console.log(`\n${markdown(head, rows)}`);
 }
-if (typed > 0) console.log(`\nTypings: README's example compiles by ${RESOLUTIONS.join(", ")}.`);
-for (const why of missing) console.log(`\n${why}`);
+if (typed.length > 0) {
+  console.log(`\nThe README's example compiles with moduleResolution ${typed.join(", ")}.`);
+}
+for (const why of leftOut) console.log(`\nLEFT OUT ${why}`);
 for (const failure of failures) console.error(`\nFAILED ${failure}`);
 
-const passed = sum(reports.map((report) => report.passed)) + bundles.length + typed;
-const skipped = sum(reports.map((report) => report.skipped.length)) + missing.length;
+const passed = sum(reports.map((report) => report.passed)) + bundles.length + typed.length;
+const skipped = sum(reports.map((report) => report.skipped.length)) + leftOut.length;
 console.log(`\n${passed} passed, ${failures.length} failed, ${skipped} skipped`);
 process.exitCode = failures.length > 0 ? 1 : 0;

@@ -4,7 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliDecompressSync } from "node:zlib";
@@ -27,32 +27,33 @@ export interface Program {
 /** A program, or why there is none and what to do about it. */
 export type Tool = Program | { readonly missing: string };
 
-/** Fetches what is pinned, if it is not there; what went wrong with that. */
+/** Fetches what is pinned, if it is not there; what went wrong with that, and what to do. */
 export async function fetchTools(tell: (text: string) => void): Promise<string | undefined> {
   const stamp = join(PACKAGES, ".fetched");
   const lock = readFileSync(join(TOOLS, "package-lock.json"));
   const wanted = createHash("sha256").update(lock).digest("hex");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return undefined;
-  tell("fetching runtimes and bundlers from npm: 400 MB, once");
+  tell("fetching runtimes and bundlers from npm, once; they take 1.1 GB");
+  const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
   try {
-    await npm(
-      ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
-      TOOLS,
-      true,
-    );
+    await npm(["ci", ...flags], TOOLS, true);
     writeFileSync(stamp, wanted);
     return undefined;
   } catch (error) {
-    return (error as Error).message;
+    return `${(error as Error).message} in ${TOOLS}: run it again with a network, for what follows`;
   }
+}
+
+export function isFetched(name: string): boolean {
+  return existsSync(join(PACKAGES, name));
 }
 
 /** A Node of a major version: the pinned one, else the one that runs this. */
 export async function node(major: number): Promise<Tool> {
   const pinned = join(PACKAGES, `node${major}-${PLATFORM}`, "bin", executable("node"));
-  if (existsSync(pinned)) return tool(pinned);
-  if (process.versions.node.startsWith(`${major}.`)) return tool(process.execPath);
-  return { missing: `npm has no Node ${major} for ${PLATFORM}: run this by a Node ${major}` };
+  if (existsSync(pinned)) return started(pinned);
+  if (process.versions.node.startsWith(`${major}.`)) return started(process.execPath);
+  return { missing: `no Node ${major} for ${PLATFORM} was fetched: run this by a Node ${major}` };
 }
 
 export async function bun(): Promise<Tool> {
@@ -67,14 +68,7 @@ export async function deno(): Promise<Tool> {
 
 async function pinnedOrInstalled(name: string, folder: string): Promise<Tool> {
   const pinned = join(folder, executable(name));
-  if (existsSync(pinned)) return tool(pinned);
-  try {
-    return await tool(name);
-  } catch {
-    return {
-      missing: `${name} is neither in npm for ${PLATFORM} nor on the PATH: install it there`,
-    };
-  }
+  return started(existsSync(pinned) ? pinned : name);
 }
 
 const INSTALLED_CHROMIUM = [
@@ -88,11 +82,11 @@ const INSTALLED_CHROMIUM = [
 /** The one that CHROMIUM names, else the pinned one, which is for Linux on x64, else one that is installed. */
 export async function chromium(): Promise<Tool> {
   const { CHROMIUM } = process.env;
-  if (CHROMIUM) return tool(CHROMIUM);
+  if (CHROMIUM) return started(CHROMIUM);
   const packed = join(PACKAGES, "@sparticuz/chromium/bin");
   if (PLATFORM === "linux-x64" && existsSync(packed)) return unpackedChromium(packed);
   const installed = INSTALLED_CHROMIUM.find((path) => existsSync(path));
-  if (installed !== undefined) return tool(installed);
+  if (installed !== undefined) return started(installed);
   return { missing: "there is no Chromium: install one, or set CHROMIUM to its path" };
 }
 
@@ -108,15 +102,20 @@ async function unpackedChromium(packed: string): Promise<Tool> {
     const unpack = (name: string): Buffer => brotliDecompressSync(readFileSync(join(packed, name)));
     writeFileSync(join(folder, "libraries.tar"), unpack("al2023.tar.br"));
     await run("tar", ["-xf", "libraries.tar"], { cwd: folder });
-    writeFileSync(path, unpack("chromium.br"));
-    chmodSync(path, 0o755);
+    writeFileSync(`${path}.part`, unpack("chromium.br"), { mode: 0o755 });
+    renameSync(`${path}.part`, path);
   }
-  return tool(path, { LD_LIBRARY_PATH: join(folder, "lib") });
+  return started(path, { LD_LIBRARY_PATH: join(folder, "lib") });
 }
 
-async function tool(path: string, env: Record<string, string> = {}): Promise<Program> {
-  const printed = await run(path, ["--version"], { env });
-  return { path, env, version: /\d+(\.\d+)+/.exec(printed)?.[0] ?? "unknown" };
+/** The program, if it can be started here. */
+async function started(path: string, env: Record<string, string> = {}): Promise<Tool> {
+  try {
+    const printed = await run(path, ["--version"], { env });
+    return { path, env, version: /\d+(\.\d+)+/.exec(printed)?.[0] ?? "unknown" };
+  } catch (error) {
+    return { missing: `install one that starts here: ${(error as Error).message}` };
+  }
 }
 
 function executable(name: string): string {
