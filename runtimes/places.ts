@@ -9,7 +9,7 @@ import type { Place } from "./suite/place.ts";
 import { OUT, type Program } from "./tools.ts";
 
 /** A place without what it knows only itself. */
-type Told = Omit<Place, "files">;
+type Told = Pick<Place, "wasm" | "shares" | "seed">;
 
 export interface Start {
   readonly name: string;

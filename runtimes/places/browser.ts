@@ -6,7 +6,7 @@ import type { Place, WasmFile } from "../suite/place.ts";
 export async function placeHere(): Promise<Place> {
   const place = new URLSearchParams(location.search).get("place")!;
   const files = [await file("heap.wasm", false), await file("heap.shared.wasm", true)];
-  return { ...(JSON.parse(place) as Omit<Place, "files">), files };
+  return { ...JSON.parse(place), files };
 }
 
 async function file(name: string, shared: boolean): Promise<WasmFile> {

@@ -4,21 +4,25 @@
 
 import { readFileSync } from "node:fs";
 import { argv } from "node:process";
-import { isMainThread, parentPort, Worker } from "node:worker_threads";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { conformance } from "../suite/main.ts";
 import type { Place, WasmFile } from "../suite/place.ts";
+import { heapToSend, type Sent } from "../suite/thread.ts";
 import { ENTRIES } from "./entries.js";
 
 const [, , where, place] = argv;
 
 if (isMainThread && where === "worker") {
-  const worker = new Worker(new URL(import.meta.url), { argv: [where, place] });
+  const worker = new Worker(new URL(import.meta.url), {
+    argv: [where, place],
+    workerData: heapToSend(ENTRIES[0]!.library),
+  });
   worker.on("message", (report: string) => console.log(report));
 } else {
   const files = [file("heap.wasm", false), file("heap.shared.wasm", true)];
-  const report = JSON.stringify(
-    conformance(ENTRIES, { ...(JSON.parse(place!) as Omit<Place, "files">), files }),
-  );
+  const sent = workerData as Sent | null;
+  const here: Place = { ...JSON.parse(place!), files, ...(sent && { sent }) };
+  const report = JSON.stringify(conformance(ENTRIES, here));
   if (parentPort) parentPort.postMessage(report);
   else console.log(report);
 }

@@ -1,10 +1,12 @@
 /** In an AudioWorklet: the page that starts it. An OfflineAudioContext needs no device to play on. */
 
 import type { Report } from "../suite/main.ts";
+import { heapToSend } from "../suite/thread.ts";
 import { placeHere, report } from "./browser.ts";
+import { ENTRIES } from "./entries.js";
 
 void report(async () => {
-  const place = await placeHere();
+  const place = { ...(await placeHere()), sent: heapToSend(ENTRIES[0]!.library) };
   const context = new OfflineAudioContext(1, 128, 44_100);
   await context.audioWorklet.addModule("/places/in-worklet.js");
   const node = new AudioWorkletNode(context, "conformance", { processorOptions: place });

@@ -8,6 +8,7 @@ import { checkFile } from "./file.ts";
 import { checkHeap, checkPicks } from "./heap.ts";
 import { checkProgram } from "./program.ts";
 import { type Entry, formsOf, type Place } from "./place.ts";
+import { checkSent } from "./thread.ts";
 import { expectEqual, type Results, Run } from "./run.ts";
 
 /** Plain data, to be sent to whoever started the suite. */
@@ -42,6 +43,7 @@ export function conformance(entries: readonly Entry[], place: Place): Report {
   }
   const pointers = checkProgram(run, forms, place.seed);
   for (const file of place.files) checkFile(run, file, place);
+  if (place.sent) checkSent(run, entries, place.sent);
   return { passed: run.passed, failed: run.failed, skipped: run.skipped, picked, pointers };
 }
 

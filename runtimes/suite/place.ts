@@ -1,5 +1,6 @@
 /** Where the suite runs, and what it runs on. */
 
+import type { Sent } from "./thread.ts";
 import type { EngineName, HeapMemory, HeapOptions } from "../../src/index.ts";
 
 export type Library = typeof import("../../src/index.ts");
@@ -15,6 +16,8 @@ export interface Place {
   readonly seed: number;
   /** The package's wasm files, as the place loads them. */
   readonly files: readonly WasmFile[];
+  /** A heap of the thread that started this one. */
+  readonly sent?: Sent;
 }
 
 export interface WasmFile {
