@@ -60,16 +60,16 @@ export async function makeProject(folder: string): Promise<Project> {
   return { folder, installed, entries };
 }
 
-/** Name → file, of what can be imported. */
+/** Name → file, of what can be imported as JavaScript. */
 function exportsOf(installed: string): Map<string, string> {
   const { exports } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as {
     exports: Record<string, string | { default: string }>;
   };
-  return new Map(
-    Object.entries(exports).flatMap(([path, to]) =>
-      typeof to === "string" ? [] : [[path.replace(".", "heapwright"), to.default]],
-    ),
-  );
+  const files = Object.entries(exports).map(([path, to]): [string, string] => [
+    path.replace(".", "heapwright"),
+    typeof to === "string" ? to : to.default,
+  ]);
+  return new Map(files.filter(([, file]) => file.endsWith(".js")));
 }
 
 /** places/entries.d.ts: each entry by the address that `address` has for it. */

@@ -20,7 +20,7 @@ function place(name: string): Start {
   return commandPlaces("node", node, project).find((each) => each.name === name)!;
 }
 
-it.each(["main thread", "worker thread", "without WebAssembly"])(
+it.each(["worker thread", "without WebAssembly"])(
   "passes in Node, %s",
   async (name) => {
     const { has, start } = place(name);
