@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: `heapwright replay`, `heapwright compare`. */
+/** The command line: `heapwright replay`, `heapwright compare`, `heapwright link`. */
 
 import { readFileSync } from "node:fs";
 
@@ -7,6 +7,7 @@ import { Command, CommanderError } from "commander";
 
 import { TraceError } from "../src/trace/error.ts";
 import { compareCommand } from "./compare.ts";
+import { LinkError, linkCommand } from "./link.ts";
 import { progressOn } from "./progress.ts";
 import { replayCommand } from "./replay.ts";
 import { SettingError, failureSentence, type Run } from "./run.ts";
@@ -55,13 +56,17 @@ for (const [name, build] of [
   ["replay", replayCommand],
   ["compare", compareCommand],
 ] as const) {
-  const command = program.command(name);
-  command
+  build(verb(name), progress, terminal, report);
+}
+linkCommand(verb("link"), (text) => process.stdout.write(text));
+program.showHelpAfterError("See heapwright --help.");
+
+function verb(name: string): Command {
+  return program
+    .command(name)
     .version(version, "-V, --version", "print the version")
     .showHelpAfterError(`See heapwright ${name} --help.`);
-  build(command, progress, terminal, report);
 }
-program.showHelpAfterError("See heapwright --help.");
 
 try {
   await program.parseAsync();
@@ -70,7 +75,11 @@ try {
   if (error instanceof CommanderError) {
     // Commander has said what is wrong; help and version are not errors.
     process.exitCode = error.exitCode === 0 ? 0 : WRONG_INPUT;
-  } else if (error instanceof TraceError || error instanceof SettingError) {
+  } else if (
+    error instanceof TraceError ||
+    error instanceof SettingError ||
+    error instanceof LinkError
+  ) {
     complain(error.message);
     process.exitCode = WRONG_INPUT;
   } else {

@@ -68,7 +68,7 @@ it("has no fault that publint finds", async () => {
   expect(messages.map((message) => formatMessage(message, pkg!))).toEqual([]);
 });
 
-it("holds the library, its typings, both wasm files and the command, and no more", () => {
+it("holds the library, its typings, both wasm files, what modules are compiled with and the command, and no more", () => {
   const files = readdirSync(join(installed, "dist")).toSorted();
   expect(files.filter((name) => !name.endsWith(".d.ts"))).toEqual([
     "THIRD-PARTY-NOTICES.txt",
@@ -80,6 +80,11 @@ it("holds the library, its typings, both wasm files and the command, and no more
     "js.js",
   ]);
   const notices = readFileSync(join(installed, "dist/THIRD-PARTY-NOTICES.txt"), "utf8");
+  expect(readdirSync(join(installed, "link")).toSorted()).toEqual([
+    "heapwright.c",
+    "heapwright.rs",
+    "heapwright.ts",
+  ]);
   for (const name of ["cli-progress", "cli-table3", "commander", "picocolors"]) {
     expect(notices).toMatch(new RegExp(`^${name} \\d+\\.\\d+`, "m"));
   }

@@ -1,0 +1,293 @@
+/** `heapwright link`: one module of a module that imports its allocator, and the heap. */
+
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { Option, type Command } from "commander";
+
+import { bytes } from "./report.ts";
+import { readModule, writeModule, type Import, type Module } from "./sections.ts";
+
+/** What stands in the way of linking. */
+export class LinkError extends Error {
+  override readonly name = "LinkError";
+}
+
+interface LinkOptions {
+  readonly output: string;
+  readonly optimise: string;
+  readonly export: readonly string[];
+}
+
+/** Where the heap begins: at `__heap_base`, where the module itself says, or at the end of its memory. */
+type Beginning = "base" | "own" | "end";
+
+/** What was made of a module. */
+export interface Linked {
+  readonly binary: Uint8Array;
+  /** Bytes of the heap that was merged in. */
+  readonly heapBytes: number;
+  /** The heap's functions that the module imported, by the module name it imported them from. */
+  readonly bound: ReadonlyMap<string, readonly string[]>;
+  readonly memory: { readonly shared: boolean; readonly imported: boolean };
+  readonly begins: Beginning;
+}
+
+/** With one of these a module says itself where its heap is. */
+const MAKERS = ["heap_init", "heap_create", "heap_attach"];
+
+const LEVELS = ["0", "1", "2", "3", "4", "s", "z"];
+
+/** What the parts of the merge call each other; none of these names is left afterwards. */
+const APP = "heapwright:app";
+const HEAP = "heapwright:heap";
+const PRIVATE = "heapwright:";
+
+const HELP = `
+The module imports malloc, free and what else it uses of the heap, from whatever
+module name. It keeps its other imports, its exports and its memory. The heap
+begins at __heap_base where the module exports that, else at the end of the
+memory.
+
+Needs Binaryen: npm install --save-dev binaryen
+
+Exit status: 0 all went well; 2 the module can't be linked, and why.`;
+
+export function linkCommand(command: Command, print: (text: string) => void): void {
+  command
+    .description("merge the heap into a WebAssembly module that imports malloc and free")
+    .argument("<module>", "the module: .wasm")
+    .requiredOption("-o, --output <file>", "where to write the linked module")
+    .option("--export <names>", "functions of the heap to export too: malloc,free", namesOf, [])
+    .addOption(new Option("--optimise <level>", "as wasm-opt's -O").choices(LEVELS).default("3"))
+    .addHelpText("after", HELP)
+    .action((path: string, options: LinkOptions) => {
+      const app = read(path);
+      const linked = link(app, path, options);
+      write(options.output, linked.binary);
+      print(describe(path, app.length, options.output, linked));
+    });
+}
+
+function namesOf(text: string): string[] {
+  return text.split(",").map((name) => name.trim());
+}
+
+/** Merges the heap into `app`. Throws `LinkError`, whose message calls the module `path`. */
+export function link(
+  app: Uint8Array,
+  path: string,
+  { optimise, export: wanted }: Omit<LinkOptions, "output">,
+): Linked {
+  const module = parse(app, path);
+  const memory = memoryOf(module, path);
+  const heapFile = memory.shared ? "heap.shared.wasm" : "heap.wasm";
+  const heapBinary = readFileSync(new URL(heapFile, import.meta.url));
+  const heap = readModule(heapBinary);
+  const names = heap.exports.map(({ name }) => name);
+
+  const isBound = ({ kind, name }: Import): boolean => kind === "function" && names.includes(name);
+  const imported = module.imports.filter(isBound);
+  if (imported.length === 0) throw new LinkError(noImport(module, path, names));
+  for (const name of wanted) {
+    if (!names.includes(name)) {
+      throw new LinkError(
+        `--export ${name}: the heap has no such function; it has ${names.join(", ")}`,
+      );
+    }
+    if (module.exports.some((each) => each.name === name)) {
+      throw new LinkError(`--export ${name}: ${path} exports that itself; leave it out`);
+    }
+  }
+
+  const begins = beginningOf(module, imported);
+  const appPart = writeModule(
+    module,
+    module.imports.map((each) =>
+      isBound(each) ? { ...each, module: HEAP, name: PRIVATE + each.name } : each,
+    ),
+    [...module.exports, { name: `${PRIVATE}memory`, kind: "memory", index: 0 }],
+  );
+  const heapPart = writeModule(
+    heap,
+    heap.imports.map((each) => ({ ...each, module: APP, name: `${PRIVATE}memory` })),
+    heap.exports.flatMap((each) => [
+      { ...each, name: PRIVATE + each.name },
+      ...(wanted.includes(each.name) ? [each] : []),
+    ]),
+  );
+  const named = module.sections.some(({ name }) => name === "name");
+  const binary = inFolder((folder) => {
+    const file = (name: string, content: Uint8Array | string): string => {
+      writeFileSync(join(folder, name), content);
+      return join(folder, name);
+    };
+    const keepNames = named ? ["-g"] : [];
+    const merged = join(folder, "merged.wasm");
+    // Start functions run in this order.
+    binaryen("wasm-merge", path, [
+      ...(begins === "base"
+        ? [file("begin.wat", beginning(memory.shared)), `${PRIVATE}begin`]
+        : []),
+      file("app.wasm", appPart),
+      APP,
+      file("heap.wasm", heapPart),
+      HEAP,
+      "--all-features",
+      ...keepNames,
+      "-o",
+      merged,
+    ]);
+    const whole = readModule(readFileSync(merged));
+    const kept = whole.exports.filter(({ name }) => !name.startsWith(PRIVATE));
+    const result = join(folder, "linked.wasm");
+    binaryen("wasm-opt", path, [
+      file("kept.wasm", writeModule(whole, whole.imports, kept)),
+      "--all-features",
+      `-O${optimise}`,
+      ...keepNames,
+      "-o",
+      result,
+    ]);
+    return readFileSync(result);
+  });
+
+  const bound = new Map<string, string[]>();
+  for (const { module: from, name } of imported)
+    bound.set(from, [...(bound.get(from) ?? []), name]);
+  return {
+    binary,
+    heapBytes: heapBinary.length,
+    bound,
+    memory,
+    begins,
+  };
+}
+
+function parse(app: Uint8Array, path: string): Module {
+  try {
+    return readModule(app);
+  } catch (error) {
+    throw new LinkError(`${path} is no WebAssembly module: ${(error as Error).message}`);
+  }
+}
+
+function memoryOf({ memories, imports }: Module, path: string): Linked["memory"] {
+  const [memory, second] = memories;
+  if (memory === undefined) {
+    throw new LinkError(`${path} has no memory, so nothing can be allocated for it`);
+  }
+  if (second !== undefined) {
+    throw new LinkError(`${path} has ${memories.length} memories: a heap lives in one`);
+  }
+  if (memory.wide) {
+    throw new LinkError(
+      `${path} has a memory of 64-bit addresses: the heap's are 32 bits; build for wasm32`,
+    );
+  }
+  return { shared: memory.shared, imported: imports.some(({ kind }) => kind === "memory") };
+}
+
+function noImport({ exports }: Module, path: string, names: readonly string[]): string {
+  const own = exports.find(({ name }) => names.includes(name));
+  const why =
+    own === undefined
+      ? "it does not allocate, or has an allocator of its own inside"
+      : `it exports ${own.name}, so it has an allocator of its own inside`;
+  return `${path} imports neither malloc nor free: ${why}. Compile it with heapwright.c; docs/interop.md has that, and other languages`;
+}
+
+function beginningOf({ exports }: Module, imported: readonly Import[]): Beginning {
+  if (imported.some(({ name }) => MAKERS.includes(name))) return "own";
+  const base = exports.some(({ name, kind }) => name === "__heap_base" && kind === "global");
+  return base ? "base" : "end";
+}
+
+/** A start function that makes the heap at `__heap_base`; in a shared memory another thread may have made it. */
+function beginning(shared: boolean): string {
+  const make = `(drop (call $init (global.get $base) (i32.const 0)))`;
+  const begin = shared ? `(if (call $attach (global.get $base)) (then ${make}))` : make;
+  return `(module
+    (import "${APP}" "__heap_base" (global $base i32))
+    (import "${HEAP}" "${PRIVATE}heap_init" (func $init (param i32 i32) (result i32)))
+    (import "${HEAP}" "${PRIVATE}heap_attach" (func $attach (param i32) (result i32)))
+    (func $begin ${begin})
+    (start $begin))`;
+}
+
+/** Runs one of Binaryen's commands, from the npm package. */
+function binaryen(command: "wasm-merge" | "wasm-opt", path: string, args: readonly string[]): void {
+  const { status, stderr, error } = spawnSync(
+    process.execPath,
+    [join(binaryenFolder(), "bin", command), ...args],
+    { encoding: "utf8", maxBuffer: 2 ** 28 },
+  );
+  if (status === 0) return;
+  const said = (error?.message ?? stderr).trim();
+  throw new LinkError(
+    said.includes("mismatch")
+      ? `${path} imports functions of the heap with other types than the heap's, which are C's for 32-bit addresses`
+      : `${path}: ${command} failed: ${said.split("\n").at(-1)}`,
+  );
+}
+
+/** Where the npm package binaryen is: beside this package, or in the project this runs in. */
+function binaryenFolder(): string {
+  for (const from of [fileURLToPath(import.meta.url), join(process.cwd(), "package.json")]) {
+    try {
+      const folder = dirname(createRequire(from).resolve("binaryen/package.json"));
+      if (existsSync(join(folder, "bin/wasm-merge"))) return folder;
+    } catch {
+      // Not there.
+    }
+  }
+  throw new LinkError(
+    "linking needs Binaryen, 119 or later, which is not installed: npm install --save-dev binaryen",
+  );
+}
+
+function inFolder<Result>(use: (folder: string) => Result): Result {
+  const folder = mkdtempSync(join(tmpdir(), "heapwright-link-"));
+  try {
+    return use(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function read(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new LinkError(`${path} can't be read: ${(error as Error).message}`);
+  }
+}
+
+function write(path: string, binary: Uint8Array): void {
+  try {
+    writeFileSync(path, binary);
+  } catch (error) {
+    throw new LinkError(`${path} can't be written: ${(error as Error).message}`);
+  }
+}
+
+const BEGINNINGS: Readonly<Record<Beginning, string>> = {
+  base: "begins at __heap_base",
+  own: "begins where the module says",
+  end: "begins at the end of the memory: the module exports no __heap_base",
+};
+
+function describe(path: string, before: number, output: string, linked: Linked): string {
+  const { binary, heapBytes, bound, memory, begins } = linked;
+  const lines = [
+    `${path} ${bytes(before)} + heap ${bytes(heapBytes)} = ${output} ${bytes(binary.length)}`,
+    ...[...bound].map(([from, names]) => `bound   ${names.join(", ")} of "${from}"`),
+    `memory  ${memory.imported ? "imported" : "the module's own"}${memory.shared ? ", shared" : ""}`,
+    `heap    ${BEGINNINGS[begins]}`,
+  ];
+  return `${lines.join("\n")}\n`;
+}

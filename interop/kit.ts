@@ -1,0 +1,129 @@
+/** What cases build with: clang, `heapwright link`, and the ways to give a program its allocator. */
+
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import type { Program } from "./case.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** The C names as imports: compiled with a program, the linker takes no allocator from the C library. */
+export const HEAPWRIGHT_C = join(ROOT, "link/heapwright.c");
+
+export const HEAPWRIGHT_RS = join(ROOT, "link/heapwright.rs");
+
+/** The same for AssemblyScript, as `--runtime` wants it: relative, and without its ending. */
+export const HEAPWRIGHT_TS = "../../link/heapwright";
+
+export const ASC = join(ROOT, "node_modules/assemblyscript/bin/asc.js");
+
+export const HEAP = join(ROOT, "dist/heap.wasm");
+export const SHARED_HEAP = join(ROOT, "dist/heap.shared.wasm");
+
+/** Without the folders of npm's commands: clang would run a wasm-opt that it finds there. */
+const ENVIRONMENT = {
+  ...process.env,
+  PATH: process.env["PATH"]
+    ?.split(":")
+    .filter((folder) => !folder.includes("node_modules"))
+    .join(":"),
+};
+
+/** A compiler that ran and failed. */
+export class BuildError extends Error {}
+
+export interface WasiOptions {
+  /** Command of the compiler: `clang`, or `clang++` for C++. */
+  readonly compiler?: string;
+  /** Flags for compiler and linker, before the sources. */
+  readonly flags?: readonly string[];
+  /** Libraries, behind the sources. */
+  readonly libraries?: readonly string[];
+}
+
+/** Builds the programs of one case. */
+export class Kit {
+  /** @param name the case's */
+  constructor(readonly name: string) {
+    mkdirSync(this.out, { recursive: true });
+  }
+
+  /** The case's own folder. */
+  get folder(): string {
+    return join(ROOT, "interop", this.name);
+  }
+
+  /** Where the case may write; kept from run to run, and not tracked. */
+  get out(): string {
+    return join(ROOT, "interop/out", this.name);
+  }
+
+  /**
+   * A WASI command three times: on wasi-libc's own allocator, on a heap linked at run time, and merged with it.
+   * Sources are compiled once each, into objects that the three share.
+   */
+  wasi(
+    sources: readonly string[],
+    { compiler = "clang", flags = [], libraries = [] }: WasiOptions = {},
+  ): Program[] {
+    const target = ["--target=wasm32-wasi", "-O2", ...flags];
+    const objects = sources.map((source, index) => {
+      const object = join(this.out, `${index}.o`);
+      this.run(compiler, [...target, "-c", resolve(this.folder, source), "-o", object]);
+      return object;
+    });
+    const stub = join(this.out, "heapwright.o");
+    this.run("clang", ["--target=wasm32-wasi", "-O2", "-c", HEAPWRIGHT_C, "-o", stub]);
+    const link = (name: string, inputs: readonly string[]): string => {
+      const path = join(this.out, `${name}.wasm`);
+      this.run(compiler, [...target, ...inputs, ...libraries, "-Wl,--strip-debug", "-o", path]);
+      return path;
+    };
+    const base = "-Wl,--export=__heap_base";
+    return [
+      this.optimised("wasi-libc's dlmalloc", link("dlmalloc", objects)),
+      {
+        ...this.optimised(
+          "heapwright, at run time",
+          link("linked", [...objects, stub, base, "-Wl,--import-memory"]),
+        ),
+        heap: readFileSync(HEAP),
+      },
+      this.merged("heapwright, merged", link("unmerged", [...objects, stub, base])),
+    ];
+  }
+
+  /** A program merged by `heapwright link`. */
+  merged(allocator: string, path: string): Program {
+    const output = path.replace(/(\.wasm)?$/, ".merged.wasm");
+    this.run(process.execPath, [join(ROOT, "dist/cli.js"), "link", path, "-o", output]);
+    return { allocator, binary: readFileSync(output) };
+  }
+
+  /** A program that goes through the optimiser that merged ones go through too, so that only the allocator differs. */
+  optimised(allocator: string, path: string): Program {
+    const output = path.replace(/(\.wasm)?$/, ".optimised.wasm");
+    const optimiser = join(ROOT, "node_modules/binaryen/bin/wasm-opt");
+    this.run(process.execPath, [optimiser, path, "--all-features", "-O3", "-o", output]);
+    return { allocator, binary: readFileSync(output) };
+  }
+
+  /** Runs a command in the case's folder; answers what it printed. Throws `BuildError` with what it complained about. */
+  run(command: string, args: readonly string[], folder = this.folder): string {
+    const { status, stdout, stderr, error } = spawnSync(command, args, {
+      cwd: folder,
+      env: ENVIRONMENT,
+      encoding: "utf8",
+      maxBuffer: 2 ** 28,
+    });
+    if (error) throw new BuildError(`${command} can't be started: ${error.message}`);
+    if (status !== 0) {
+      throw new BuildError(
+        `${command} failed with ${status}: ${stderr.trim().split("\n").slice(-8).join("\n  ")}`,
+      );
+    }
+    return stdout;
+  }
+}
