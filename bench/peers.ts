@@ -4,23 +4,15 @@
 // AssemblyScript's TLSF and @thi.ng/malloc: from npm's. Nothing of theirs is tracked. Where a peer can't be had it is left
 // out with a message: the bench measures those that are there.
 import { spawnSync } from "node:child_process";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OUT } from "./allocators.ts";
+import { run, say, sourcePackage, Unavailable } from "./debian.ts";
 
 const SOURCES = fileURLToPath(new URL("peers/", import.meta.url));
 const PEERS = `${OUT}peers/`;
-const APT = `${OUT}apt/`;
 const WASI_LIBC = "/usr/lib/wasm32-wasi/libc.a";
 const PACKAGES = ["clang", "lld", "llvm-14", "wasi-libc", "libclang-rt-dev-wasm32", "dpkg-dev"];
 
@@ -29,32 +21,6 @@ const THI_NG = "@thi.ng/malloc@6.1.150";
 
 /** Where the versions of what was built are kept. */
 export const VERSIONS = `${PEERS}versions.json`;
-
-/** Without the folders of npm's commands: clang would run a wasm-opt that it finds there, and not the one it was made for. */
-const ENVIRONMENT = {
-  ...process.env,
-  PATH: process.env["PATH"]
-    ?.split(":")
-    .filter((folder) => !folder.includes("node_modules"))
-    .join(":"),
-};
-
-/** What stands in the way of a peer, in words for the person who runs this. */
-class Unavailable extends Error {}
-
-function say(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
-
-/** Runs a command; answers what it printed, or throws with the end of what it complained about. */
-function run(command: string, args: readonly string[], folder = OUT): string {
-  const options = { cwd: folder, env: ENVIRONMENT, encoding: "utf8", maxBuffer: 2 ** 28 } as const;
-  const { status, stdout, stderr, error } = spawnSync(command, args, options);
-  if (error) throw new Unavailable(`${command} can't be started: ${error.message}`);
-  if (status !== 0)
-    throw new Unavailable(`${command} failed: ${stderr.trim().split("\n").slice(-4).join("\n  ")}`);
-  return stdout;
-}
 
 const runs = (command: string, args: readonly string[]): boolean =>
   spawnSync(command, args).status === 0;
@@ -79,52 +45,6 @@ function needTools(): void {
   }
   if (!ready())
     throw new Unavailable(`clang, wasm-ld or llvm-ar-14 still missing after: ${install}`);
-}
-
-/** The machine's own package lists, read for sources instead of binaries; the system's stay as they are. */
-function needSourceLists(): string[] {
-  const lists = `${APT}sources/`;
-  mkdirSync(lists, { recursive: true });
-  mkdirSync(`${APT}lists/partial`, { recursive: true });
-  const parts = "/etc/apt/sources.list.d/";
-  const files = [
-    "/etc/apt/sources.list",
-    ...(existsSync(parts) ? readdirSync(parts).map((name) => parts + name) : []),
-  ];
-  files
-    .filter((file) => existsSync(file) && /\.(list|sources)$/.test(file))
-    .forEach((file, index) => {
-      const text = readFileSync(file, "utf8");
-      const sources = file.endsWith(".list")
-        ? text.replace(/^deb\s/gm, "deb-src ")
-        : text.replace(/^Types:.*/gim, "Types: deb-src");
-      writeFileSync(`${lists}${index}.${file.endsWith(".list") ? "list" : "sources"}`, sources);
-    });
-  return [
-    "Dir::Etc::sourcelist=/dev/null",
-    `Dir::Etc::sourceparts=${lists}`,
-    `Dir::State::lists=${APT}lists`,
-  ].flatMap((option) => ["-o", option]);
-}
-
-/** Unpacks a Debian source package; answers its folder and its version. */
-function needSource(name: string): { folder: string; version: string } {
-  const unpacked = `${APT}src/`;
-  mkdirSync(unpacked, { recursive: true });
-  const find = (): string | undefined =>
-    readdirSync(unpacked).find((entry) => new RegExp(`^${name}-[^/]*$`).test(entry));
-  if (!find()) {
-    const options = needSourceLists();
-    say(`peers: fetching Debian's source package ${name}`);
-    spawnSync("apt-get", [...options, "update", "-q"]);
-    run("apt-get", [...options, "source", "-q", name], unpacked);
-  }
-  const entry = find();
-  if (!entry) throw new Unavailable(`apt-get source ${name} left no folder`);
-  const folder = join(unpacked, entry);
-  const version =
-    /\((.+?)\)/.exec(readFileSync(join(folder, "debian/changelog"), "utf8"))?.[1] ?? "?";
-  return { folder, version };
 }
 
 /** Compiles peers/NAME.c to a reactor that exports the C names. */
@@ -153,7 +73,7 @@ function compile(name: string, aligned: string, flags: readonly string[]): void 
 
 function emscripten(name: string, flags: readonly string[]): string {
   needTools();
-  const { folder, version } = needSource("emscripten");
+  const { folder, version } = sourcePackage("emscripten");
   compile(name, "memalign", [`-I${SOURCES}include`, `-I${folder}`, ...flags]);
   return `Emscripten ${version} (Debian)`;
 }
@@ -168,7 +88,7 @@ const RECIPES: Readonly<Record<string, () => string>> = {
   },
   mimalloc: () => {
     needTools();
-    const { folder, version } = needSource("mimalloc");
+    const { folder, version } = sourcePackage("mimalloc");
     // Without wasi-libc's own malloc, whose names clash with the peer's.
     const library = `${OUT}lib/`;
     mkdirSync(library, { recursive: true });
@@ -181,7 +101,7 @@ const RECIPES: Readonly<Record<string, () => string>> = {
   emmalloc: () => emscripten("emmalloc", ["-fno-strict-aliasing"]),
   "as-tlsf": () => {
     const manifest = createRequire(import.meta.url).resolve("assemblyscript/package.json");
-    const asc = join(dirname(manifest), "bin/asc.js");
+    const asc = `${dirname(manifest)}/bin/asc.js`;
     const flags = ["--runtime", "minimal", "-O3", "--noAssert", "-o", `${PEERS}as-tlsf.wasm`];
     run(process.execPath, [asc, fileURLToPath(new URL("wasm/tlsf.ts", import.meta.url)), ...flags]);
     return `AssemblyScript ${(JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version}`;

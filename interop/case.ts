@@ -13,11 +13,11 @@ export interface Case {
   readonly wasi?: {
     readonly arguments?: readonly string[];
     readonly environment?: Readonly<Record<string, string>>;
-    /** Folders by the path that the program sees. */
-    readonly folders?: Readonly<Record<string, string>>;
-    /** A file for its standard input. */
+    /** A file for its standard input. There are no other files. */
     readonly input?: string;
   };
+  /** What a WASI command imports from "host". `exports` answers what the module exports, once it runs. */
+  host?(exports: () => WebAssembly.Exports): WebAssembly.ModuleImports;
   /** How a module that is no WASI command runs: calls what it exports, and answers what came out. */
   run?(exports: WebAssembly.Exports): string;
   /** What every program has to print. Left out, what the first one printed. */

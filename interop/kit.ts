@@ -1,8 +1,9 @@
 /** What cases build with: clang, `heapwright link`, and the ways to give a program its allocator. */
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import type { Program } from "./case.ts";
@@ -69,9 +70,12 @@ export class Kit {
     { compiler = "clang", flags = [], libraries = [] }: WasiOptions = {},
   ): Program[] {
     const target = ["--target=wasm32-wasi", "-O2", ...flags];
+    const headers = readdirSync(this.folder).filter((name) => name.endsWith(".h"));
     const objects = sources.map((source, index) => {
       const object = join(this.out, `${index}.o`);
-      this.run(compiler, [...target, "-c", resolve(this.folder, source), "-o", object]);
+      const path = resolve(this.folder, source);
+      const inputs = [path, ...headers.map((name) => join(this.folder, name))];
+      this.make(object, inputs, compiler, [...target, "-c", path, "-o", object]);
       return object;
     });
     const stub = join(this.out, "heapwright.o");
@@ -98,7 +102,9 @@ export class Kit {
   /** A program merged by `heapwright link`. */
   merged(allocator: string, path: string): Program {
     const output = path.replace(/(\.wasm)?$/, ".merged.wasm");
-    this.run(process.execPath, [join(ROOT, "dist/cli.js"), "link", path, "-o", output]);
+    const cli = join(ROOT, "dist/cli.js");
+    const inputs = [path, cli, HEAP, SHARED_HEAP];
+    this.make(output, inputs, process.execPath, [cli, "link", path, "-o", output]);
     return { allocator, binary: readFileSync(output) };
   }
 
@@ -106,8 +112,27 @@ export class Kit {
   optimised(allocator: string, path: string): Program {
     const output = path.replace(/(\.wasm)?$/, ".optimised.wasm");
     const optimiser = join(ROOT, "node_modules/binaryen/bin/wasm-opt");
-    this.run(process.execPath, [optimiser, path, "--all-features", "-O3", "-o", output]);
+    const args = [optimiser, path, "--all-features", "-O3", "-o", output];
+    this.make(output, [path, optimiser], process.execPath, args);
     return { allocator, binary: readFileSync(output) };
+  }
+
+  /** Runs a command that makes a file, unless the same command made it of the same inputs before. */
+  private make(
+    output: string,
+    inputs: readonly string[],
+    command: string,
+    args: readonly string[],
+  ): void {
+    const hash = createHash("sha256").update(JSON.stringify([command, args]));
+    for (const input of inputs) hash.update(readFileSync(input));
+    const key = hash.digest("hex");
+    const record = `${output}.key`;
+    if (existsSync(record) && readFileSync(record, "utf8") === key && existsSync(output)) return;
+    rmSync(record, { force: true });
+    process.stderr.write(`  ${basename(inputs[0]!)} → ${basename(output)}\n`);
+    this.run(command, args);
+    writeFileSync(record, key);
   }
 
   /** Runs a command in the case's folder; answers what it printed. Throws `BuildError` with what it complained about. */

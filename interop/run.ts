@@ -1,16 +1,10 @@
 /** One run of a program: its output, its time, the memory it took. */
 
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setFlagsFromString } from "node:v8";
-import { WASI } from "node:wasi";
+import { readFileSync } from "node:fs";
 
 import { readModule } from "../cli/sections.ts";
 import type { Case, Program } from "./case.ts";
-
-// Where WebAssembly calls node:wasi by V8's short way, Node 20 may collect the WASI in use, and abort (nodejs/node#52402).
-setFlagsFromString("--no-turbo-fast-api-calls");
+import { Wasi } from "./wasi.ts";
 
 export interface Outcome {
   readonly output: string;
@@ -48,36 +42,24 @@ export class Runnable {
   }
 
   private runCommand(): Outcome {
-    const { arguments: args = [], environment = {}, folders = {}, input } = this.how.wasi ?? {};
-    const folder = mkdtempSync(join(tmpdir(), "heapwright-interop-"));
-    const printed = join(folder, "output");
-    const stdout = openSync(printed, "w");
-    const stdin = input === undefined ? undefined : openSync(input, "r");
-    try {
-      const wasi = new WASI({
-        version: "preview1",
-        args: ["program", ...args],
-        env: environment,
-        preopens: folders,
-        stdout,
-        stderr: stdout,
-        ...(stdin === undefined ? {} : { stdin }),
-        returnOnExit: true,
-      });
-      const { exports, memory } = this.instantiate(wasi.getImportObject() as WebAssembly.Imports);
-      // Node asks for an exported memory; a module that shares the heap's imports it.
-      const instance = { exports: { ...exports, memory } };
-      const before = process.cpuUsage();
-      const status = wasi.start(instance);
-      const time = since(before);
-      const output = readFileSync(printed, "utf8");
-      if (status !== 0) throw new Error(`exit status ${status}: ${output.slice(-500)}`);
-      return { output, time, ...measured(memory) };
-    } finally {
-      closeSync(stdout);
-      if (stdin !== undefined) closeSync(stdin);
-      rmSync(folder, { recursive: true });
-    }
+    const { arguments: args = [], environment = {}, input } = this.how.wasi ?? {};
+    const wasi = new Wasi({
+      arguments: ["program", ...args],
+      environment,
+      input: input === undefined ? new Uint8Array() : readFileSync(input),
+    });
+    let running: WebAssembly.Exports | undefined;
+    const { exports, memory } = this.instantiate({
+      wasi_snapshot_preview1: wasi.importsOf(this.module),
+      host: this.how.host?.(() => running!) ?? {},
+    });
+    running = exports;
+    const before = process.cpuUsage();
+    const status = wasi.start(exports, memory);
+    const time = since(before);
+    const { output } = wasi;
+    if (status !== 0) throw new Error(`exit status ${status}: ${output.slice(-500)}`);
+    return { output, time, ...measured(memory) };
   }
 
   /** An instance, with a heap beside it if the program has one: docs/interop.md shows the same. */
