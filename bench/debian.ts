@@ -7,7 +7,7 @@ import { OUT } from "./allocators.ts";
 const APT = `${OUT}apt/`;
 
 /** Without the folders of npm's commands: clang would run a wasm-opt that it finds there, and not the one it was made for. */
-const ENVIRONMENT = {
+export const ENVIRONMENT = {
   ...process.env,
   PATH: process.env["PATH"]
     ?.split(":")

@@ -45,7 +45,7 @@ export interface JsResult {
 }
 
 /** A copy of the loop for one allocator alone. */
-async function ownReplay(name: string): Promise<Replay> {
+export async function ownReplay(name: string): Promise<Replay> {
   const copy = (await import(`./js-replay.ts?of=${encodeURIComponent(name)}`)) as {
     replay: Replay;
   };

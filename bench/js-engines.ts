@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { HEAPWRIGHT_WASM, type Calls } from "./allocators.ts";
+import { ownReplay } from "./from-js.ts";
 import { OP_WORDS, readTrace } from "./trace.ts";
 
 type Engine = Calls & {
@@ -14,7 +15,6 @@ type Engine = Calls & {
 
 const ROUNDS = 6;
 const REPLAYS = 3;
-const MOST_IDS = 1 << 21;
 
 const split = process.argv.indexOf("--");
 if (split < 3 || split === process.argv.length - 1)
@@ -24,10 +24,7 @@ const wasm = new WebAssembly.Module(readFileSync(HEAPWRIGHT_WASM));
 
 /** A loop of its own for each engine, so that V8 sees no other there. */
 async function prepare(name: string, create: (memory: WebAssembly.Memory) => Engine) {
-  const copy = (await import(
-    `./js-replay.ts?of=${encodeURIComponent(name)}`
-  )) as typeof import("./js-replay.ts");
-  return { name, create, replay: copy.replay };
+  return { name, create, replay: await ownReplay(name) };
 }
 
 const engines = [
@@ -52,7 +49,7 @@ for (const path of traces) {
   for (let round = 0; round < ROUNDS; round++) {
     for (const [i, { create, replay }] of engines.entries()) {
       const engine = create(new WebAssembly.Memory({ initial: 4, maximum: 65536 }));
-      const pointers = new Uint32Array(MOST_IDS);
+      const pointers = new Uint32Array(trace.ids);
       engine.heap_init(16, 0);
       for (let again = 0; again <= REPLAYS; again++) {
         engine.heap_reset();

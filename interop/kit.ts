@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { ENVIRONMENT } from "../bench/debian.ts";
 import type { Program } from "./case.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -22,15 +23,6 @@ export const ASC = join(ROOT, "node_modules/assemblyscript/bin/asc.js");
 
 export const HEAP = join(ROOT, "dist/heap.wasm");
 export const SHARED_HEAP = join(ROOT, "dist/heap.shared.wasm");
-
-/** Without the folders of npm's commands: clang would run a wasm-opt that it finds there. */
-const ENVIRONMENT = {
-  ...process.env,
-  PATH: process.env["PATH"]
-    ?.split(":")
-    .filter((folder) => !folder.includes("node_modules"))
-    .join(":"),
-};
 
 /** A compiler that ran and failed. */
 export class BuildError extends Error {}
