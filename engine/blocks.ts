@@ -136,13 +136,14 @@ export function takeHeld(p: i32): i32 {
  * first and next fit.
  */
 export function take(size: i32, alignment: i32): i32 {
-  const p: i32 = takeFree(size, alignment);
+  let p: i32 = takeFree(size, alignment);
+  if (p == 0) p = takeNew(size, alignment);
   return p != 0 ? p : takeMore(size, alignment);
 }
 
-/** The same where no bin has one. */
+/** The same where no bin has one and the trailing block has not the room: the break moves. */
 export function takeMore(size: i32, alignment: i32): i32 {
-  const p: i32 = takeNew(size, alignment);
+  const p: i32 = takeBeyond(size, alignment);
   return p != 0 ? p : takeLast(size, alignment);
 }
 
@@ -152,13 +153,18 @@ function takeLast(size: i32, alignment: i32): i32 {
     settle(PLACES);
     return take(size, alignment);
   }
-  const p: i32 = load32(heap + FIT) == BEST_FIT ? findAny(size, alignment) : 0;
+  return load32(heap + FIT) == BEST_FIT ? takeAny(size, alignment) : 0;
+}
+
+/** The same from any free block that holds it. Cost: linear in the free blocks. */
+function takeAny(size: i32, alignment: i32): i32 {
+  const p: i32 = findAny(size, alignment);
   if (p == 0) return 0;
   remove(p);
   return carve(p, size, alignment);
 }
 
-/** The same from the trailing block, where no other has the room. */
+/** The same from the trailing block as it is, where no bin has one; or 0. */
 export function takeNew(size: i32, alignment: i32): i32 {
   const top: i32 = load32(heap + TOP);
   // Before the heap becomes larger than it ever was, some of what is held is joined with its neighbours.
@@ -220,22 +226,23 @@ function join(p: i32, following: i32): void {
   removeStart(p, following);
 }
 
-/** Takes from the trailing block, expanding the heap where it is too small. */
-function takeTop(size: i32, alignment: i32): i32 {
-  let top: i32 = load32(heap + TOP);
-  let q: i32 = roundUp(top, alignment);
-  if (below(sizeOf(top), q - top + size)) {
-    if (!expand(q - top + size, 0)) return 0;
-    if (top != load32(heap + TOP)) {
-      // Behind a gap or a new map: aligned anew, there may be less room.
-      top = load32(heap + TOP);
-      q = roundUp(top, alignment);
-      if (below(sizeOf(top), q - top + size) && !expand(q - top + size, 0)) return 0;
-      top = load32(heap + TOP);
-      q = roundUp(top, alignment);
-      if (below(sizeOf(top), q - top + size)) return 0;
-    }
+/** The same from the trailing block, which the heap expands first. */
+export function takeBeyond(size: i32, alignment: i32): i32 {
+  // Behind a gap or a new map, aligned anew, there may be less room than was asked for: once more.
+  for (let tries: i32 = 2; tries != 0; tries--) {
+    const top: i32 = load32(heap + TOP);
+    if (!expand(roundUp(top, alignment) - top + size, 0)) return 0;
+    const p: i32 = takeTop(size, alignment);
+    if (p != 0) return p;
   }
+  return 0;
+}
+
+/** Takes from the trailing block, where it has the room; or 0. */
+function takeTop(size: i32, alignment: i32): i32 {
+  const top: i32 = load32(heap + TOP);
+  const q: i32 = roundUp(top, alignment);
+  if (below(sizeOf(top), q - top + size)) return 0;
   cutTop(top, q, size, 0);
   return q;
 }
@@ -299,7 +306,7 @@ export function expand(size: i32, keep: i32): bool {
   return expandBy(size, keep, marginNow(), true) || expandBy(size, keep, 0, false);
 }
 
-/** `ahead`: should a larger map be needed, one that reaches twice as far. */
+/** `ahead`: should a larger map be needed, one that reaches half as far again. */
 function expandBy(size: i32, keep: i32, margin: i32, ahead: bool): bool {
   const top: i32 = load32(heap + TOP);
   const from: i32 = load32(heap + BREAK);
@@ -314,11 +321,13 @@ function expandBy(size: i32, keep: i32, margin: i32, ahead: bool): bool {
     more = size + GRANULE; // the padding before the first header of the new region
     mapBytes = mapBytesFor(start, more + margin, ahead);
   }
-  if (!moveBreak(start, more + mapBytes, margin)) return false;
+  const moves: bool = mapBytes != 0 && findAny(mapBytes, GRANULE) != 0;
+  if (!moveBreak(start, moves ? more : more + mapBytes, margin)) return false;
   if (start == from) tagUsed(top, load32(heap + BREAK) - top, PREVIOUS_IN_USE);
   else leaveGap(top, from, start + GRANULE);
-  if (mapBytes != 0) extendMap(mapBytes, start == from ? keep : 0);
-  else addStart(load32(heap + TOP));
+  if (moves) moveMap(mapBytes);
+  else if (mapBytes != 0) extendMap(mapBytes, start == from ? keep : 0);
+  addStart(load32(heap + TOP));
   return true;
 }
 
@@ -341,9 +350,18 @@ function mapBytesFor(start: i32, bytes: i32, ahead: bool): i32 {
   if (cell > limit) cell = limit;
   if (cell < load32(heap + MAP_CELLS)) return 0;
   cell += ((cell - firstCell) >>> 8) + 1; // the map itself, too
-  if (ahead) cell += cell - firstCell;
+  if (ahead) cell += (cell - firstCell) >>> 1;
   if (cell > limit) cell = limit;
   return roundUp(((cell - firstCell + 1) << 1) + HEADER, GRANULE);
+}
+
+/** Puts a new map into a free block, where it parts nothing; there must be one that has the room. */
+function moveMap(bytes: i32): void {
+  const p: i32 = takeAny(bytes, GRANULE);
+  tagUsed(p, sizeOf(p), (header(p) & PREVIOUS_IN_USE) | IN_USE | OWN);
+  const old: i32 = load32(heap + MAP_BLOCK);
+  copyMap(p, sizeOf(p));
+  give(old);
 }
 
 /** Puts a new map `keep` bytes from the start of the trailing block, which has the room. */
@@ -351,6 +369,15 @@ function extendMap(bytes: i32, keep: i32): void {
   const old: i32 = load32(heap + MAP_BLOCK);
   const top: i32 = load32(heap + TOP);
   const p: i32 = (top + keep) | 0;
+  copyMap(p, bytes);
+  addStart(top);
+  cutTop(top, p, bytes, OWN);
+  if (old != 0) give(old);
+}
+
+/** Makes a block of `bytes` at `p` the map, with what the map held. */
+function copyMap(p: i32, bytes: i32): void {
+  const old: i32 = load32(heap + MAP_BLOCK);
   const firstCell: i32 = heap >>> CELL_SHIFT;
   const payload: i32 = bytes - HEADER;
   let kept: i32 = 0;
@@ -362,9 +389,6 @@ function extendMap(bytes: i32, keep: i32): void {
   store32(heap + MAP_BLOCK, p);
   store32(heap + MAP, p - (firstCell << 1));
   store32(heap + MAP_CELLS, firstCell + (payload >>> 1));
-  addStart(top);
-  cutTop(top, p, bytes, OWN);
-  if (old != 0) give(old);
 }
 
 /** Whether `next` is a free block of at least `more` bytes. */
@@ -551,6 +575,15 @@ export function growDown(p: i32, size: i32): i32 {
   copy(q, p, has - HEADER);
   shrink(q, size);
   return q;
+}
+
+/** Puts the map, if it is the last block, into a free block; false where it is not, or none has the room. */
+export function lowerMap(): bool {
+  const map: i32 = load32(heap + MAP_BLOCK);
+  const size: i32 = sizeOf(map);
+  if (map + size != load32(heap + TOP) || findAny(size, GRANULE) == 0) return false;
+  moveMap(size);
+  return true;
 }
 
 /** Gives the free tail of the heap back to the memory; the bytes given back. */

@@ -22,10 +22,10 @@ import {
 /** Highest break there can be: the last granule of 4 GiB is left, so that the break fits a word. */
 export const HIGHEST: i32 = -16;
 
-/** What the heap would take beyond what is needed: MARGIN, or a 128th of the heap. */
+/** What the heap would take beyond what is needed: MARGIN, or a 256th of the heap. */
 export function marginNow(): i32 {
   const margin: i32 = load32(heap + MARGIN);
-  return margin == -1 ? footprint() >>> 7 : margin;
+  return margin == -1 ? footprint() >>> 8 : margin;
 }
 
 /** Bytes between the base and the break that are the heap's. */

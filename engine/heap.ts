@@ -10,6 +10,7 @@ import {
   growInPlace,
   hold,
   isBlock,
+  lowerMap,
   mark,
   NEXT_FIT,
   settle,
@@ -77,6 +78,7 @@ import {
   forgetSlabs,
   giveSlab,
   giveSlot,
+  lowerTable,
   releaseEmpty,
   slotError,
   slotSize,
@@ -243,9 +245,12 @@ function refuse(p: i32, entry: i32, traps: bool): i32 {
   return answer(blockError(p, entry), traps);
 }
 
-/** Blocks below this size are held: a small part of the heap, none where there are no slabs. */
+/** Blocks below this size are held: a 64th of a small heap, little more than 4 KiB in a large one, none without slabs. */
 function mostHeld(): i32 {
-  return small == 0 ? 0 : (load32(heap + TOP) - heap) >>> 6;
+  if (small == 0) return 0;
+  const size: i32 = load32(heap + TOP) - heap;
+  const most: i32 = (size >>> 10) + 4608;
+  return below(size >>> 6, most) ? size >>> 6 : most;
 }
 
 /** What is wrong with `p` as a pointer to a block in use; OK where it is one. */
@@ -356,8 +361,9 @@ function moveSlot(p: i32, entry: i32, size: i32): i32 {
 export function trim(keep: i32): i32 {
   enter(heap);
   if (heap == 0) return 0;
-  releaseEmpty();
+  releaseEmpty(0);
   settle(PLACES);
+  while (lowerMap() || lowerTable()) continue;
   return trimTop(keep);
 }
 

@@ -320,7 +320,7 @@ export function isFull(d: i32): bool {
 
 /** Whether no slot of a descriptor's slab is in use. */
 export function isEmpty(d: i32): bool {
-  return (load32(d) | load32(d + 4)) == 0;
+  return load32(d) == 0 && load32(d + 4) == 0;
 }
 
 /** Whether there is a heap of this layout at `at`. */

@@ -29,7 +29,16 @@ import {
   store8,
 } from "#memory";
 import { findLarge } from "./bins.ts";
-import { give, placeFor, take, takeFree, takeHeld, takeMore, takeNew } from "./blocks.ts";
+import {
+  give,
+  placeFor,
+  take,
+  takeBeyond,
+  takeFree,
+  takeHeld,
+  takeMore,
+  takeNew,
+} from "./blocks.ts";
 import {
   answer,
   BASE,
@@ -94,6 +103,7 @@ import {
   slotsIn,
   TABLE,
   TABLE_BLOCK,
+  TOP,
   TAIL,
   tagUsed,
   WARMUP,
@@ -105,6 +115,8 @@ const WARMUP_REQUESTS: i32 = 4;
 const SHARE_SHIFT: i32 = 3;
 /** Slots that a slab has at least. */
 const LEAST_SLOTS: i32 = 8;
+/** Empty slabs that a request gives back, at most, before the break moves for it. */
+const MOST_RELEASED: i32 = 2;
 
 /** No class has a slab any more, and there is no table; their blocks are still there. */
 export function forgetSlabs(): void {
@@ -208,9 +220,16 @@ export function takeBlock(size: i32, alignment: i32): i32 {
 }
 
 function takeElsewhere(needed: i32, alignment: i32): i32 {
-  let p: i32 = takeMore(needed, alignment);
-  if (p == 0 && releaseEmpty()) p = take(needed, alignment);
+  let p: i32 = takeNew(needed, alignment);
+  if (p == 0) p = takeReleased(needed, alignment);
+  if (p == 0) p = takeMore(needed, alignment);
+  if (p == 0 && releaseEmpty(0)) p = take(needed, alignment);
   return p != 0 ? p : fail(OUT_OF_MEMORY);
+}
+
+/** Before the break moves: a block from what empty slabs took, or 0. */
+function takeReleased(needed: i32, alignment: i32): i32 {
+  return releaseEmpty(MOST_RELEASED) ? takeFree(needed, alignment) : 0;
 }
 
 // Giving back -----------------------------------------------------------------------------------------------------------
@@ -273,26 +292,28 @@ function emptied(c: i32, d: i32, entry: i32): void {
   releaseSlab(c, d, entry);
 }
 
-/** Gives every empty slab back, kept and current ones too; whether there was any. Cost: linear in the classes. */
-export function releaseEmpty(): bool {
-  let any: bool = false;
-  for (let i: i32 = 0; i < CLASS_COUNT; i++) {
+/**
+ * Gives `most` of the empty slabs back, or all (0), kept and current ones too, those of the largest classes first; whether
+ * there was any. Cost: linear in the classes.
+ */
+export function releaseEmpty(most: i32): bool {
+  let left: i32 = most;
+  for (let i: i32 = CLASS_COUNT - 1; i >= 0; i--) {
     const c: i32 = classAt(i);
     const kept: i32 = load16(c + KEPT);
     if (kept != 0) {
       unlink(c, kept);
       releaseSlab(c, descriptorAt(kept), kept);
-      any = true;
+      if (--left == 0) return true;
     }
-    if (!hasCurrent(c)) continue;
-    const d: i32 = load32(c + CURRENT);
+    const d: i32 = load32(c + CURRENT); // not empty where there is none
     if (!isEmpty(d)) continue;
     store32(c + CURRENT, heap + NO_SLAB);
     store32(c + SLOTS, 0);
     releaseSlab(c, d, entryOf(load32(d + BASE)));
-    any = true;
+    if (--left == 0) return true;
   }
-  return any;
+  return left != most;
 }
 
 // A class's list: first in, first out ------------------------------------------------------------------------------------
@@ -369,7 +390,9 @@ function takeCells(c: i32): i32 {
       if (smaller != 0) return smaller;
     }
   }
-  return takeNew(bytes, CELL);
+  let p: i32 = takeNew(bytes, CELL);
+  if (p == 0) p = takeReleased(bytes, CELL);
+  return p != 0 ? p : takeBeyond(bytes, CELL);
 }
 
 /** Makes an empty slab for a class; its entry, or 0 where blocks are to serve instead. */
@@ -451,26 +474,43 @@ function tableRoom(): i32 {
   return block == 0 ? 0 : ((sizeOf(block) - HEADER) / (DESCRIPTOR_BYTES + LINKS_BYTES)) | 0;
 }
 
-/** Doubles the table; what leads to descriptors by address moves along. */
+/** Makes the table half as large again; false without memory for it. */
 function extendTable(): bool {
+  const has: i32 = tableRoom();
+  const least: i32 = (has + (has >>> 1) + 16) * (DESCRIPTOR_BYTES + LINKS_BYTES);
+  const p: i32 = take(blockSizeFor(least), GRANULE);
+  if (p == 0) return false;
+  moveTable(p);
+  return true;
+}
+
+/** Puts the table, if it is the last block, into a free block; false where it is not, or none has the room. */
+export function lowerTable(): bool {
+  const table: i32 = load32(heap + TABLE_BLOCK);
+  if (table == 0 || table + sizeOf(table) != load32(heap + TOP)) return false;
+  const p: i32 = takeFree(sizeOf(table), GRANULE);
+  if (p == 0) return false;
+  moveTable(p);
+  return true;
+}
+
+/** Makes the block at `p` the table; what leads to descriptors by address moves along. */
+function moveTable(p: i32): void {
   const old: i32 = load32(heap + TABLE_BLOCK);
   const oldLinks: i32 = linksAt(FIRST_ENTRY);
   const has: i32 = tableRoom();
-  const least: i32 = (has == 0 ? 16 : has << 1) * (DESCRIPTOR_BYTES + LINKS_BYTES);
-  const p: i32 = take(blockSizeFor(least), 16);
-  if (p == 0) return false;
   tagUsed(p, sizeOf(p), (header(p) & PREVIOUS_IN_USE) | IN_USE | OWN);
   store32(heap + TABLE_BLOCK, p);
   const links: i32 = p + (tableRoom() << DESCRIPTOR_SHIFT);
   store32(heap + TABLE, p - (FIRST_ENTRY << DESCRIPTOR_SHIFT));
   store32(heap + LINKS, links - (FIRST_ENTRY << LINKS_SHIFT));
-  if (old == 0) return true;
+  if (old == 0) return;
   copy(p, old, has << DESCRIPTOR_SHIFT);
   copy(links, oldLinks, has << LINKS_SHIFT);
   for (let i: i32 = 0; i < CLASS_COUNT; i++) {
     const c: i32 = classAt(i);
-    if (hasCurrent(c)) store32(c + CURRENT, load32(c + CURRENT) - old + p);
+    const d: i32 = load32(c + CURRENT);
+    if (d != heap + NO_SLAB) store32(c + CURRENT, d - old + p);
   }
   give(old);
-  return true;
 }

@@ -50,7 +50,7 @@ export interface HeapOptions {
    */
   limit?: number;
   /**
-   * Bytes taken beyond what is needed each time the break moves, from 0 to 4 GiB. Default: a 128th of the heap. More
+   * Bytes taken beyond what is needed each time the break moves, from 0 to 4 GiB. Default: a 256th of the heap. More
    * means fewer moves, which are slow, and more memory taken that may not be needed.
    */
   margin?: number;

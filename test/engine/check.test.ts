@@ -68,18 +68,18 @@ class BusyHeap extends TestHeap {
     useHeap(0);
     engine.heap_create(0, 0, -1, FIT.best, DEFAULT_SMALL);
     super(engine, memory);
-    // Slabs of several classes: some stay full, some get free slots, one that is empty is kept, others are given back.
     const slots = [8, 24, 100, 1000].map((size) =>
       Array.from({ length: 400 }, () => this.allocate(size)),
     );
-    for (const live of slots)
-      live.forEach((p, i) => (i < 150 || (i < 300 && i % 7 === 0)) && this.release(p));
     // Blocks, free ones among them, and a gap.
     const blocks = Array.from({ length: 60 }, (_, i) => this.allocate(2000 + i * 150));
     memory.resize(memory.byteLength + PAGE);
     blocks.push(this.allocate(20 * PAGE), this.allocate(10));
     blocks.forEach((p, i) => i < 60 && i % 3 === 0 && this.release(p));
     this.allocate(30_000);
+    // Slabs of several classes: some stay full, some get free slots, one that is empty is kept, others are given back.
+    for (const live of slots)
+      live.forEach((p, i) => (i < 150 || (i < 300 && i % 7 === 0)) && this.release(p));
   }
 
   word(address: number): number {

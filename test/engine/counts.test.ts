@@ -39,7 +39,7 @@ const LONG: Record<
   string,
   Record<"malloc" | "free" | "realloc", readonly [p999: number, worst: number]>
 > = {
-  "any size, slabs": { malloc: [70, 180], free: [48, 52], realloc: [118, 165] },
+  "any size, slabs": { malloc: [62, 225], free: [48, 52], realloc: [118, 165] },
   "any size, no slabs": { malloc: [40, 45], free: [40, 48], realloc: [92, 100] },
   "large sizes, slabs": { malloc: [75, 210], free: [48, 52], realloc: [112, 135] },
   "aligned, no slabs": { malloc: [72, 80], free: [44, 48], realloc: [98, 104] },

@@ -246,6 +246,36 @@ describe.each(FORMS)("%s", (form) => {
       expect(heap.owns(p)).toBe(true);
       expect(heap.allocate(700)).toBe(old.address);
     });
+
+    test("a larger map goes into a free block, where it parts nothing", async () => {
+      const heap = await plain();
+      const [p, q] = [heap.allocate(20_000), heap.allocate(10)];
+      heap.release(p);
+      heap.allocate(20 * PAGE);
+      expect(heap.picture(p)).toMatch(/^own \d+, free \d+, used 16, used 1310736, top$/);
+      expect(heap.owns(q)).toBe(true);
+      heap.expectSound();
+    });
+
+    test("a map that can't move leaves the free blocks alone", async () => {
+      const heap = await plain({ memory: wasmMemory(0, 4) });
+      const p = heap.allocate(20_000);
+      heap.allocate(10);
+      heap.release(p);
+      heap.unchanged(() => expect(heap.request(20 * PAGE)).toBe("OUT_OF_MEMORY"));
+      expect(heap.allocate(20_000)).toBe(p);
+    });
+
+    test("before the break moves, slabs that are empty are given back", async () => {
+      const heap = await plain({ small: DEFAULT_SMALL });
+      const slots = Array.from({ length: 50 }, () => heap.allocateSlot(1000));
+      for (const p of slots) heap.release(p);
+      while (heap.top.size > 2100) heap.allocate(2000);
+      const { breakMoves } = heap;
+      for (let left = 3; left > 0; left--) heap.allocate(2000);
+      expect(heap.breakMoves).toBe(breakMoves);
+      heap.expectSound();
+    });
   });
 
   describe("3 something fits", () => {
@@ -466,6 +496,21 @@ describe.each(FORMS)("%s", (form) => {
       expect(heap.reallocate(q, 210)).toBe(q);
       expect(heap.picture(p)).toBe("used 112, used 224, used 16, top");
       expect(tagsOf(heap.memory, q + 224)).toBe("in use, previous in use");
+    });
+
+    test("in place where a larger map, which was behind it, goes into a free block", async () => {
+      const heap = await plain();
+      const p = heap.allocate(60_000);
+      heap.allocate(10);
+      const q = heap.allocate(10);
+      expect(heap.reallocate(q, 10 * PAGE)).toBe(q);
+      expect(heap.picture(q)).toMatch(/^used 655376, own \d+, top$/);
+      heap.release(p);
+      expect(heap.reallocate(q, 100 * PAGE)).toBe(q);
+      expect(heap.picture(heap.base + CONTROL)).toMatch(
+        /^own \d+, free \d+, used 16, used 6553616, top$/,
+      );
+      heap.expectSound();
     });
 
     test("in place where it is the last block", async () => {
@@ -841,7 +886,22 @@ describe.each(FORMS)("%s", (form) => {
       const before = heap.break;
       expect(heap.engine.heap_trim()).toBeGreaterThan(500_000);
       expect(heap.break).toBeLessThan(before - 500_000);
+      // What is left is the map and the table, out of the way: little more than the first few blocks.
+      expect(heap.break - heap.base).toBeLessThan(PAGE);
       heap.allocate(100);
+      heap.expectSound();
+    });
+
+    test("with the map at its end, which goes where it is out of the way", async () => {
+      const heap = await plain({ memory: resizable(0) });
+      const p = heap.allocate(10);
+      const q = heap.reallocate(heap.allocate(10), 20 * PAGE) as number;
+      heap.release(q);
+      expect(heap.picture(p)).toMatch(/^used 16, free \d+, own \d+, top$/);
+      expect(heap.engine.heap_trim()).toBeGreaterThan(20 * PAGE);
+      expect(heap.picture(p)).toMatch(/^used 16, own \d+, top$/);
+      expect(heap.top.size).toBe(0);
+      heap.expectSound();
     });
 
     test("malloc_trim leaves what is asked for", async () => {
