@@ -1,5 +1,5 @@
 // Replays a trace on an allocator: by the clock, or proving that every block keeps what is written into it.
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
@@ -319,7 +319,9 @@ export function footprint(allocator: Allocator, trace: Trace): Footprint | strin
   try {
     const found = verify(allocator, trace);
     footprints[key] = found;
-    writeFileSync(FOOTPRINTS, JSON.stringify(footprints));
+    // A run that is stopped here leaves the old file whole.
+    writeFileSync(`${FOOTPRINTS}.new`, JSON.stringify(footprints));
+    renameSync(`${FOOTPRINTS}.new`, FOOTPRINTS);
     return found;
   } catch (error) {
     return `${error instanceof Damage ? "" : "faults: "}${(error as Error).message}`;
