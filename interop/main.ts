@@ -14,7 +14,7 @@ import { type Outcome, Runnable } from "./run.ts";
 import { Missing, missing } from "./tools.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
-const ROUNDS = 5;
+const ROUNDS = 11;
 
 interface Row {
   readonly title: string;
