@@ -299,8 +299,8 @@ function walkToFit(size: i32, alignment: i32): i32 {
 // Expanding ---------------------------------------------------------------------------------------------------------------
 
 /**
- * Makes the trailing block `size` bytes at least; false, and nothing lost, where the break can't move that far. Should the
- * map have to move, its first `keep` bytes are a free block afterwards.
+ * Makes the trailing block `size` bytes at least; false, and nothing lost, where the break can't move that far. Should a new
+ * map be cut off it, its first `keep` bytes are a free block afterwards.
  */
 export function expand(size: i32, keep: i32): bool {
   return expandBy(size, keep, marginNow(), true) || expandBy(size, keep, 0, false);
@@ -321,7 +321,9 @@ function expandBy(size: i32, keep: i32, margin: i32, ahead: bool): bool {
     more = size + GRANULE; // the padding before the first header of the new region
     mapBytes = mapBytesFor(start, more + margin, ahead);
   }
-  const moves: bool = mapBytes != 0 && findAny(mapBytes, GRANULE) != 0;
+  const hole: i32 = mapBytes == 0 ? 0 : findAny(mapBytes, GRANULE);
+  // Not into the free block before the map: the block before that may be what grows.
+  const moves: bool = hole != 0 && hole + sizeOf(hole) != load32(heap + MAP_BLOCK);
   if (!moveBreak(start, moves ? more : more + mapBytes, margin)) return false;
   if (start == from) tagUsed(top, load32(heap + BREAK) - top, PREVIOUS_IN_USE);
   else leaveGap(top, from, start + GRANULE);
@@ -404,7 +406,9 @@ function expandAt(next: i32, more: i32): void {
   const free: i32 = next != top && (header(next) & IN_USE) == 0 ? sizeOf(next) : 0;
   const last: i32 = next + free;
   if (last == map && map + sizeOf(map) == top) {
-    if (!below(sizeOf(top), more - free) || expand(more - free, 0)) raiseMap(map, top);
+    const behind: i32 = more - free - sizeOf(map); // should there be a new map, it is behind what grows
+    if (!below(sizeOf(top), more - free) || expand(more - free, behind > 0 ? behind : 0))
+      raiseMap(map, top);
   } else if (last == top) expand(more, more);
 }
 
@@ -422,6 +426,7 @@ function raiseMap(map: i32, top: i32): void {
   addStart(to);
   tagUsed(to, size, IN_USE | PREVIOUS_IN_USE | OWN);
   raiseTop(newTop, 0);
+  if (below(map, load32(heap + ROVER))) store32(heap + ROVER, map); // what it led to may be in the map now
   tagUsed(map, bytes, IN_USE | (header(map) & PREVIOUS_IN_USE));
   give(map);
 }

@@ -245,7 +245,7 @@ function refuse(p: i32, entry: i32, traps: bool): i32 {
   return answer(blockError(p, entry), traps);
 }
 
-/** Blocks below this size are held: a 64th of a small heap, little more than 4 KiB in a large one, none without slabs. */
+/** Blocks below this size are held: a 64th of a small heap, 4.5 KiB and a 1024th of a large one, none without slabs. */
 function mostHeld(): i32 {
   if (small == 0) return 0;
   const size: i32 = load32(heap + TOP) - heap;

@@ -525,6 +525,45 @@ describe.each(FORMS)("%s", (form) => {
       expect(heap.bytes(p, 100)).toEqual(text);
     });
 
+    test.each([
+      [0, 1.1],
+      [0, 1.5],
+      [DEFAULT_SMALL, 1.25],
+      [DEFAULT_SMALL, 2],
+    ])(
+      "in place again and again, at the end of the heap: small %d, times %d",
+      async (small, by) => {
+        const heap = await plain({ small });
+        const p = heap.allocate(2000);
+        for (let size = 2000; size < 3e7; size = Math.ceil(size * by))
+          expect(heap.reallocate(p, size)).toBe(p);
+        heap.expectSound();
+      },
+    );
+
+    test("in place where the map behind the free block behind it has to be longer", async () => {
+      const heap = await plain({ small: DEFAULT_SMALL });
+      const p = heap.allocate(20_000);
+      for (const size of [30e6, 29.5e6, 62e6]) expect(heap.reallocate(p, size)).toBe(p);
+      heap.expectSound();
+    });
+
+    test("next fit goes on where a map that gives way comes to be", async () => {
+      const heap = await plain({ fit: "next", margin: 0 });
+      const p = heap.allocate(100);
+      expect(heap.reallocate(p, 20e6)).toBe(p);
+      heap.allocate(780);
+      const [x, y] = [heap.allocate(1000), heap.allocate(1000)];
+      const z = heap.allocate(100);
+      heap.release(y);
+      expect(heap.allocate(1000)).toBe(y);
+      for (const each of [z, y, x]) heap.release(each);
+      expect(heap.reallocate(p, 20e6 + 10_000)).toBe(p);
+      heap.release(p);
+      for (const size of [100, 1000, 200_000]) expect(heap.allocate(size)).toBeLessThan(20e6);
+      heap.expectSound();
+    });
+
     test("down into a free block before it, with its contents", async () => {
       const { heap, p, q } = await three();
       heap.release(p);
