@@ -31,6 +31,7 @@ import {
   OWNED,
   PAGE,
   PLACES,
+  own,
   PREVIOUS_IN_USE,
   previousFree,
   roundUp,
@@ -153,13 +154,12 @@ function takeLast(size: i32, alignment: i32): i32 {
     settle(PLACES);
     return take(size, alignment);
   }
-  return load32(heap + FIT) == BEST_FIT ? takeAny(size, alignment) : 0;
+  const p: i32 = load32(heap + FIT) == BEST_FIT ? findAny(size, alignment) : 0;
+  return p != 0 ? takeFrom(p, size, alignment) : 0;
 }
 
-/** The same from any free block that holds it. Cost: linear in the free blocks. */
-function takeAny(size: i32, alignment: i32): i32 {
-  const p: i32 = findAny(size, alignment);
-  if (p == 0) return 0;
+/** The same from the free block `p`, which holds it. (`takeFree` has a copy of its own, with all of it inlined.) */
+function takeFrom(p: i32, size: i32, alignment: i32): i32 {
   remove(p);
   return carve(p, size, alignment);
 }
@@ -327,7 +327,7 @@ function expandBy(size: i32, keep: i32, margin: i32, ahead: bool): bool {
   if (!moveBreak(start, moves ? more : more + mapBytes, margin)) return false;
   if (start == from) tagUsed(top, load32(heap + BREAK) - top, PREVIOUS_IN_USE);
   else leaveGap(top, from, start + GRANULE);
-  if (moves) moveMap(mapBytes);
+  if (moves) moveMap(hole, mapBytes);
   else if (mapBytes != 0) extendMap(mapBytes, start == from ? keep : 0);
   addStart(load32(heap + TOP));
   return true;
@@ -357,10 +357,9 @@ function mapBytesFor(start: i32, bytes: i32, ahead: bool): i32 {
   return roundUp(((cell - firstCell + 1) << 1) + HEADER, GRANULE);
 }
 
-/** Puts a new map into a free block, where it parts nothing; there must be one that has the room. */
-function moveMap(bytes: i32): void {
-  const p: i32 = takeAny(bytes, GRANULE);
-  tagUsed(p, sizeOf(p), (header(p) & PREVIOUS_IN_USE) | IN_USE | OWN);
+/** Puts a new map into the free block `p`, where it parts nothing. */
+function moveMap(p: i32, bytes: i32): void {
+  own(takeFrom(p, bytes, GRANULE));
   const old: i32 = load32(heap + MAP_BLOCK);
   copyMap(p, sizeOf(p));
   give(old);
@@ -586,8 +585,10 @@ export function growDown(p: i32, size: i32): i32 {
 export function lowerMap(): bool {
   const map: i32 = load32(heap + MAP_BLOCK);
   const size: i32 = sizeOf(map);
-  if (map + size != load32(heap + TOP) || findAny(size, GRANULE) == 0) return false;
-  moveMap(size);
+  if (map + size != load32(heap + TOP)) return false;
+  const p: i32 = findAny(size, GRANULE);
+  if (p == 0) return false;
+  moveMap(p, size);
   return true;
 }
 

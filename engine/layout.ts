@@ -137,6 +137,11 @@ export function tagUsed(p: i32, size: i32, flags: i32): void {
   store32(p - HEADER, size | flags);
 }
 
+/** Makes a block that was taken the heap's own. */
+export function own(p: i32): void {
+  store32(p - HEADER, header(p) | OWN);
+}
+
 /** Writes the tags of a free block; what is before a free block is in use (B4). */
 export function tagFree(p: i32, size: i32): void {
   store32(p - HEADER, size | PREVIOUS_IN_USE);

@@ -69,7 +69,6 @@ import {
   HEADER,
   heap,
   INVALID_POINTER,
-  IN_USE,
   IS_CURRENT,
   isEmpty,
   isFull,
@@ -89,9 +88,8 @@ import {
   OK,
   ORIGIN,
   OUT_OF_MEMORY,
-  OWN,
+  own,
   PREVIOUS,
-  PREVIOUS_IN_USE,
   QUOTIENT_SHIFT,
   reciprocalOf,
   RECIPROCALS,
@@ -105,7 +103,6 @@ import {
   TABLE_BLOCK,
   TOP,
   TAIL,
-  tagUsed,
   WARMUP,
 } from "./layout.ts";
 
@@ -220,15 +217,16 @@ export function takeBlock(size: i32, alignment: i32): i32 {
 }
 
 function takeElsewhere(needed: i32, alignment: i32): i32 {
-  let p: i32 = takeNew(needed, alignment);
-  if (p == 0) p = takeReleased(needed, alignment);
+  let p: i32 = takeInside(needed, alignment);
   if (p == 0) p = takeMore(needed, alignment);
   if (p == 0 && releaseEmpty(0)) p = take(needed, alignment);
   return p != 0 ? p : fail(OUT_OF_MEMORY);
 }
 
-/** Before the break moves: a block from what empty slabs took, or 0. */
-function takeReleased(needed: i32, alignment: i32): i32 {
+/** A block that no bin has and the break need not move for, last from what empty slabs took; or 0. */
+function takeInside(needed: i32, alignment: i32): i32 {
+  const p: i32 = takeNew(needed, alignment);
+  if (p != 0) return p;
   return releaseEmpty(MOST_RELEASED) ? takeFree(needed, alignment) : 0;
 }
 
@@ -390,8 +388,7 @@ function takeCells(c: i32): i32 {
       if (smaller != 0) return smaller;
     }
   }
-  let p: i32 = takeNew(bytes, CELL);
-  if (p == 0) p = takeReleased(bytes, CELL);
+  const p: i32 = takeInside(bytes, CELL);
   return p != 0 ? p : takeBeyond(bytes, CELL);
 }
 
@@ -410,7 +407,7 @@ function createSlab(c: i32): i32 {
     return 0;
   }
   const cells: i32 = sizeOf(base) >>> CELL_SHIFT;
-  tagUsed(base, sizeOf(base), (header(base) & PREVIOUS_IN_USE) | IN_USE | OWN);
+  own(base);
   mapCells(base, cells, entry, entry);
   const d: i32 = descriptorAt(entry);
   store32(d, 0);
@@ -499,7 +496,7 @@ function moveTable(p: i32): void {
   const old: i32 = load32(heap + TABLE_BLOCK);
   const oldLinks: i32 = linksAt(FIRST_ENTRY);
   const has: i32 = tableRoom();
-  tagUsed(p, sizeOf(p), (header(p) & PREVIOUS_IN_USE) | IN_USE | OWN);
+  own(p);
   store32(heap + TABLE_BLOCK, p);
   const links: i32 = p + (tableRoom() << DESCRIPTOR_SHIFT);
   store32(heap + TABLE, p - (FIRST_ENTRY << DESCRIPTOR_SHIFT));
