@@ -1,15 +1,14 @@
 // Blocks with boundary tags (Knuth, TAOCP 1, 2.5): taken, split, given back and joined with free neighbours; the trailing
-// block, from which the heap expands; the map that knows where blocks start.
+// block, from which the heap expands; the starts, which know where blocks begin.
 
-import { below, copy, load16, load32, store16, store32, zero } from "#memory";
+import { below, copy, load8, load32, store32, store8, zero } from "#memory";
 import { find, findAny, insert, remove } from "./bins.ts";
 import { lowerBreak, marginNow, moveBreak, startFor } from "./break.ts";
 import {
   BREAK,
-  CELL,
-  CELL_SHIFT,
+  CARD,
+  CARD_SHIFT,
   FLAGS,
-  FIRST_ENTRY,
   first,
   FIT,
   FRESH,
@@ -23,10 +22,6 @@ import {
   heap,
   IN_USE,
   LIMIT,
-  MAP,
-  mapAt,
-  MAP_BLOCK,
-  MAP_CELLS,
   OWN,
   OWNED,
   PAGE,
@@ -37,9 +32,14 @@ import {
   roundUp,
   ROVER,
   sizeOf,
+  startAt,
+  STARTS,
+  STARTS_BLOCK,
+  STARTS_END,
   tagFree,
   tagUsed,
   TOP,
+  wholeSize,
 } from "./layout.ts";
 
 export const BEST_FIT: i32 = 0;
@@ -51,34 +51,34 @@ export const LEAST_REST: i32 = 32;
 /** Held blocks that one request joins with their neighbours at most. */
 const MOST_SETTLED: i32 = 2;
 
-// The map ---------------------------------------------------------------------------------------------------------------
+// The starts ------------------------------------------------------------------------------------------------------------
 
-/** 1 + the granule of `p` in its cell: what the map holds of the first block in a cell. */
+/** 1 + the granule of `p` in its card: what the starts hold of the first block in a card. */
 export function mark(p: i32): i32 {
-  return ((p >>> 4) & 31) + 1;
+  return ((p >>> 4) & 127) + 1;
 }
 
 /** Notes that a block starts at `p`. */
 function addStart(p: i32): void {
-  const at: i32 = mapAt(p);
-  const entry: i32 = load16(at);
-  if (entry == 0 || mark(p) < entry) store16(at, mark(p));
+  const at: i32 = startAt(p);
+  const start: i32 = load8(at);
+  if (start == 0 || mark(p) < start) store8(at, mark(p));
 }
 
-/** Notes that no block starts at `p` any more; `following` is the next start, or any other cell. */
+/** Notes that no block starts at `p` any more; `following` is the next start, or in any other card. */
 function removeStart(p: i32, following: i32): void {
-  const at: i32 = mapAt(p);
-  if (load16(at) != mark(p)) return;
-  store16(at, p >>> CELL_SHIFT == following >>> CELL_SHIFT ? mark(following) : 0);
+  const at: i32 = startAt(p);
+  if (load8(at) != mark(p)) return;
+  store8(at, p >>> CARD_SHIFT == following >>> CARD_SHIFT ? mark(following) : 0);
 }
 
 /**
- * Whether a block starts at `p`, an address inside the heap, where it need not be the first of its cell. Exact, whatever
- * programs wrote. At most 31 steps.
+ * Whether a block starts at `p`, an address inside the heap, where it need not be the first of its card, whose start is
+ * `start`. Exact, whatever programs wrote. At most 127 steps.
  */
-export function isBlock(p: i32, entry: i32): bool {
-  if ((p & (GRANULE - 1)) != 0 || entry == 0 || entry >= FIRST_ENTRY) return false;
-  let steps: i32 = mark(p) - entry;
+export function isBlock(p: i32, start: i32): bool {
+  if ((p & (GRANULE - 1)) != 0 || start == 0) return false;
+  let steps: i32 = mark(p) - start;
   let q: i32 = p - (steps << 4);
   while (steps > 0) {
     const size: i32 = sizeOf(q) >>> 4;
@@ -90,19 +90,18 @@ export function isBlock(p: i32, entry: i32): bool {
 }
 
 /**
- * The block that `address`, inside the heap, is part of; 0 in a heap that is corrupt. Cost: linear in the block's cells;
+ * The block that `address`, inside the heap, is part of; 0 in a heap that is corrupt. Cost: linear in the block's cards;
  * for errors only.
  */
 export function blockAround(address: i32): i32 {
-  let cell: i32 = address >>> CELL_SHIFT;
-  let entry: i32 = load16(load32(heap + MAP) + (cell << 1));
-  while (entry == 0 || (entry < FIRST_ENTRY && below(address, firstStart(cell, entry) - HEADER))) {
-    cell -= 1;
-    if (below(cell, first >>> CELL_SHIFT)) return 0;
-    entry = load16(load32(heap + MAP) + (cell << 1));
+  let card: i32 = address >>> CARD_SHIFT;
+  let start: i32 = load8(load32(heap + STARTS) + card);
+  while (start == 0 || below(address, firstStart(card, start) - HEADER)) {
+    card -= 1;
+    if (below(card, first >>> CARD_SHIFT)) return 0;
+    start = load8(load32(heap + STARTS) + card);
   }
-  if (entry >= FIRST_ENTRY) return 0;
-  let p: i32 = firstStart(cell, entry);
+  let p: i32 = firstStart(card, start);
   const top: i32 = load32(heap + TOP);
   while (p != top && !below(address, p + sizeOf(p) - HEADER)) {
     if (sizeOf(p) == 0) return 0;
@@ -111,8 +110,8 @@ export function blockAround(address: i32): i32 {
   return p;
 }
 
-function firstStart(cell: i32, entry: i32): i32 {
-  return (cell << CELL_SHIFT) + ((entry - 1) << 4);
+function firstStart(card: i32, start: i32): i32 {
+  return (card << CARD_SHIFT) + ((start - 1) << 4);
 }
 
 // Taking ----------------------------------------------------------------------------------------------------------------
@@ -198,6 +197,7 @@ function carve(p: i32, size: i32, alignment: i32): i32 {
     leave(p, q);
     flags = IN_USE;
   }
+  size = wholeSize(size, has);
   const rest: i32 = has - size;
   if (below(rest, LEAST_REST)) {
     const next: i32 = q + has;
@@ -228,7 +228,7 @@ function join(p: i32, following: i32): void {
 
 /** The same from the trailing block, which the heap expands first. */
 export function takeBeyond(size: i32, alignment: i32): i32 {
-  // Behind a gap or a new map, aligned anew, there may be less room than was asked for: once more.
+  // Behind a gap or longer starts, aligned anew, there may be less room than was asked for: once more.
   for (let tries: i32 = 2; tries != 0; tries--) {
     const top: i32 = load32(heap + TOP);
     if (!expand(roundUp(top, alignment) - top + size, 0)) return 0;
@@ -242,8 +242,9 @@ export function takeBeyond(size: i32, alignment: i32): i32 {
 function takeTop(size: i32, alignment: i32): i32 {
   const top: i32 = load32(heap + TOP);
   const q: i32 = roundUp(top, alignment);
-  if (below(sizeOf(top), q - top + size)) return 0;
-  cutTop(top, q, size, 0);
+  const room: i32 = sizeOf(top);
+  if (below(room, q - top + size)) return 0;
+  cutTop(top, q, wholeSize(size, room - (q - top)), 0);
   return q;
 }
 
@@ -299,36 +300,36 @@ function walkToFit(size: i32, alignment: i32): i32 {
 // Expanding ---------------------------------------------------------------------------------------------------------------
 
 /**
- * Makes the trailing block `size` bytes at least; false, and nothing lost, where the break can't move that far. Should a new
- * map be cut off it, its first `keep` bytes are a free block afterwards.
+ * Makes the trailing block `size` bytes at least; false, and nothing lost, where the break can't move that far. Should longer
+ * starts be cut off it, its first `keep` bytes are a free block afterwards.
  */
 export function expand(size: i32, keep: i32): bool {
   return expandBy(size, keep, marginNow(), true) || expandBy(size, keep, 0, false);
 }
 
-/** `ahead`: should a larger map be needed, one that reaches half as far again. */
+/** `ahead`: should longer starts be needed, some that reach a quarter as far again. */
 function expandBy(size: i32, keep: i32, margin: i32, ahead: bool): bool {
   const top: i32 = load32(heap + TOP);
   const from: i32 = load32(heap + BREAK);
   if (!below(sizeOf(top), size)) return true;
   let more: i32 = size - sizeOf(top);
-  let mapBytes: i32 = mapBytesFor(from, more + margin, ahead);
-  const start: i32 = startFor(more + mapBytes);
+  let bytes: i32 = startsBytesFor(from, more + margin, ahead);
+  const start: i32 = startFor(more + bytes);
   if (start != from) {
-    const left: i32 = load32(heap + OWNED) - from - mapBytesFor(load32(heap + OWNED), 0, false);
+    const left: i32 = load32(heap + OWNED) - from - startsBytesFor(load32(heap + OWNED), 0, false);
     if (left >= PAGE && expandBy(sizeOf(top) + left, 0, 0, false))
       return expandBy(size, keep, margin, ahead);
     more = size + GRANULE; // the padding before the first header of the new region
-    mapBytes = mapBytesFor(start, more + margin, ahead);
+    bytes = startsBytesFor(start, more + margin, ahead);
   }
-  const hole: i32 = mapBytes == 0 ? 0 : findAny(mapBytes, GRANULE);
-  // Not into the free block before the map: the block before that may be what grows.
-  const moves: bool = hole != 0 && hole + sizeOf(hole) != load32(heap + MAP_BLOCK);
-  if (!moveBreak(start, moves ? more : more + mapBytes, margin)) return false;
+  const hole: i32 = bytes == 0 ? 0 : findAny(bytes, GRANULE);
+  // Not into the free block before the starts: the block before that may be what grows.
+  const moves: bool = hole != 0 && hole + sizeOf(hole) != load32(heap + STARTS_BLOCK);
+  if (!moveBreak(start, moves ? more : more + bytes, margin)) return false;
   if (start == from) tagUsed(top, load32(heap + BREAK) - top, PREVIOUS_IN_USE);
   else leaveGap(top, from, start + GRANULE);
-  if (moves) moveMap(hole, mapBytes);
-  else if (mapBytes != 0) extendMap(mapBytes, start == from ? keep : 0);
+  if (moves) moveStarts(hole, bytes);
+  else if (bytes != 0) extendStarts(bytes, start == from ? keep : 0);
   addStart(load32(heap + TOP));
   return true;
 }
@@ -344,42 +345,45 @@ function leaveGap(top: i32, from: i32, newTop: i32): void {
   store32(heap + FRESH, newTop);
 }
 
-/** Size of a map that reaches `bytes`, itself and the rounding of a break beyond `start`; 0 where the map does already. */
-function mapBytesFor(start: i32, bytes: i32, ahead: bool): i32 {
-  const limit: i32 = load32(heap + LIMIT) >>> CELL_SHIFT;
-  const firstCell: i32 = heap >>> CELL_SHIFT;
-  let cell: i32 = (start >>> CELL_SHIFT) + (bytes >>> CELL_SHIFT) + ((2 * PAGE) >>> CELL_SHIFT);
-  if (cell > limit) cell = limit;
-  if (cell < load32(heap + MAP_CELLS)) return 0;
-  cell += ((cell - firstCell) >>> 8) + 1; // the map itself, too
-  if (ahead) cell += (cell - firstCell) >>> 1;
-  if (cell > limit) cell = limit;
-  return roundUp(((cell - firstCell + 1) << 1) + HEADER, GRANULE);
+/**
+ * Size of a block for starts that reach `bytes`, themselves and the rounding of a break beyond `start`; 0 where those that
+ * there are do already.
+ */
+function startsBytesFor(start: i32, bytes: i32, ahead: bool): i32 {
+  const limit: i32 = load32(heap + LIMIT) >>> CARD_SHIFT;
+  const firstCard: i32 = heap >>> CARD_SHIFT;
+  let card: i32 = (start >>> CARD_SHIFT) + (bytes >>> CARD_SHIFT) + ((2 * PAGE) >>> CARD_SHIFT);
+  if (card > limit) card = limit;
+  if (card < load32(heap + STARTS_END)) return 0;
+  card += ((card - firstCard) >>> CARD_SHIFT) + 1; // for themselves, too
+  if (ahead) card += (card - firstCard) >>> 2;
+  if (card > limit) card = limit;
+  return roundUp(card - firstCard + 1 + HEADER, GRANULE);
 }
 
-/** Puts a new map into the free block `p`, where it parts nothing. */
-function moveMap(p: i32, bytes: i32): void {
+/** Puts longer starts into the free block `p`, where they part nothing. */
+function moveStarts(p: i32, bytes: i32): void {
   own(takeFrom(p, bytes, GRANULE));
-  const old: i32 = load32(heap + MAP_BLOCK);
-  copyMap(p, sizeOf(p));
+  const old: i32 = load32(heap + STARTS_BLOCK);
+  copyStarts(p, sizeOf(p));
   give(old);
 }
 
-/** Puts a new map `keep` bytes from the start of the trailing block, which has the room. */
-function extendMap(bytes: i32, keep: i32): void {
-  const old: i32 = load32(heap + MAP_BLOCK);
+/** Puts longer starts `keep` bytes from the start of the trailing block, which has the room. */
+function extendStarts(bytes: i32, keep: i32): void {
+  const old: i32 = load32(heap + STARTS_BLOCK);
   const top: i32 = load32(heap + TOP);
   const p: i32 = (top + keep) | 0;
-  copyMap(p, bytes);
+  copyStarts(p, bytes);
   addStart(top);
   cutTop(top, p, bytes, OWN);
   if (old != 0) give(old);
 }
 
-/** Makes a block of `bytes` at `p` the map, with what the map held. */
-function copyMap(p: i32, bytes: i32): void {
-  const old: i32 = load32(heap + MAP_BLOCK);
-  const firstCell: i32 = heap >>> CELL_SHIFT;
+/** Makes a block of `bytes` at `p` that of the starts, with what there was of them. */
+function copyStarts(p: i32, bytes: i32): void {
+  const old: i32 = load32(heap + STARTS_BLOCK);
+  const firstCard: i32 = heap >>> CARD_SHIFT;
   const payload: i32 = bytes - HEADER;
   let kept: i32 = 0;
   if (old != 0) {
@@ -387,9 +391,9 @@ function copyMap(p: i32, bytes: i32): void {
     copy(p, old, kept);
   }
   zero(p + kept, payload - kept);
-  store32(heap + MAP_BLOCK, p);
-  store32(heap + MAP, p - (firstCell << 1));
-  store32(heap + MAP_CELLS, firstCell + (payload >>> 1));
+  store32(heap + STARTS_BLOCK, p);
+  store32(heap + STARTS, p - firstCard);
+  store32(heap + STARTS_END, firstCard + payload);
 }
 
 /** Whether `next` is a free block of at least `more` bytes. */
@@ -398,47 +402,47 @@ function isFreeFor(next: i32, more: i32): bool {
   return (h & IN_USE) == 0 && !below(h & -GRANULE, more);
 }
 
-/** Makes room for `more` bytes at `next` if only the trailing block and the map, which gives way, are there. */
+/** Makes room for `more` bytes at `next` if only the trailing block and the starts, which give way, are there. */
 function expandAt(next: i32, more: i32): void {
   const top: i32 = load32(heap + TOP);
-  const map: i32 = load32(heap + MAP_BLOCK);
+  const starts: i32 = load32(heap + STARTS_BLOCK);
   const free: i32 = next != top && (header(next) & IN_USE) == 0 ? sizeOf(next) : 0;
   const last: i32 = next + free;
-  if (last == map && map + sizeOf(map) == top) {
-    const behind: i32 = more - free - sizeOf(map); // should there be a new map, it is behind what grows
+  if (last == starts && starts + sizeOf(starts) == top) {
+    const behind: i32 = more - free - sizeOf(starts); // should there be longer ones, they are behind what grows
     if (!below(sizeOf(top), more - free) || expand(more - free, behind > 0 ? behind : 0))
-      raiseMap(map, top);
+      raiseStarts(starts, top);
   } else if (last == top) expand(more, more);
 }
 
-/** Puts the map, if it is before the trailing block, to its end; what it leaves is free. */
-function raiseMap(map: i32, top: i32): void {
-  if (load32(heap + MAP_BLOCK) != map || load32(heap + TOP) != top) return;
-  const size: i32 = sizeOf(map);
+/** Puts the starts, if they are before the trailing block, to its end; what they leave is free. */
+function raiseStarts(p: i32, top: i32): void {
+  if (load32(heap + STARTS_BLOCK) != p || load32(heap + TOP) != top) return;
+  const size: i32 = sizeOf(p);
   const bytes: i32 = sizeOf(top);
-  const to: i32 = (map + bytes) | 0;
+  const to: i32 = (p + bytes) | 0;
   const newTop: i32 = (top + bytes) | 0;
-  copy(to, map, size - HEADER);
-  store32(heap + MAP_BLOCK, to);
-  store32(heap + MAP, load32(heap + MAP) + bytes);
-  removeStart(top, top + CELL);
+  copy(to, p, size - HEADER);
+  store32(heap + STARTS_BLOCK, to);
+  store32(heap + STARTS, load32(heap + STARTS) + bytes);
+  removeStart(top, top + CARD);
   addStart(to);
   tagUsed(to, size, IN_USE | PREVIOUS_IN_USE | OWN);
   raiseTop(newTop, 0);
-  if (below(map, load32(heap + ROVER))) store32(heap + ROVER, map); // what it led to may be in the map now
-  tagUsed(map, bytes, IN_USE | (header(map) & PREVIOUS_IN_USE));
-  give(map);
+  if (below(p, load32(heap + ROVER))) store32(heap + ROVER, p); // what it led to may be in the starts now
+  tagUsed(p, bytes, IN_USE | (header(p) & PREVIOUS_IN_USE));
+  give(p);
 }
 
-/** The heap's first break and first map; false where the memory is too small. */
+/** The heap's first break and first starts; false where the memory is too small. */
 export function createBlocks(): bool {
   tagUsed(first, load32(heap + BREAK) - first, PREVIOUS_IN_USE);
   store32(heap + TOP, first);
   store32(heap + FRESH, first);
   store32(heap + ROVER, first);
-  const bytes: i32 = mapBytesFor(load32(heap + BREAK), 0, false);
+  const bytes: i32 = startsBytesFor(load32(heap + BREAK), 0, false);
   if (below(sizeOf(first), bytes)) return false;
-  extendMap(bytes, 0);
+  extendStarts(bytes, 0);
   return true;
 }
 
@@ -459,7 +463,7 @@ export function give(p: i32): i32 {
   }
   if (next == top) {
     size += sizeOf(top);
-    removeStart(top, top + CELL);
+    removeStart(top, top + CARD);
     tagUsed(p, size, PREVIOUS_IN_USE);
     store32(heap + TOP, p);
     if (below(p, load32(heap + ROVER))) store32(heap + ROVER, p);
@@ -517,6 +521,7 @@ function lowerRover(p: i32, joined: i32): void {
 /** Gives what is beyond the first `size` bytes of a block in use back. */
 export function shrink(p: i32, size: i32): void {
   const h: i32 = header(p);
+  size = wholeSize(size, h & -GRANULE);
   const rest: i32 = (h & -GRANULE) - size;
   if (rest < LEAST_REST) return;
   const r: i32 = (p + size) | 0;
@@ -535,15 +540,16 @@ export function growInPlace(p: i32, size: i32): bool {
     expandAt(next, more);
     if (!isFreeFor(next, more)) return false;
   }
-  const h: i32 = header(p); // its flags may have changed: the map may have been the block before
+  const h: i32 = header(p); // its flags may have changed: the starts may have been the block before
+  const all: i32 = has + sizeOf(next);
   if (next == load32(heap + TOP)) {
-    removeStart(next, next + CELL);
+    const whole: i32 = wholeSize(size, all);
+    removeStart(next, next + CARD);
     if (load32(heap + FIT) != BEST_FIT) lowerRover(p, next);
-    raiseTop((p + size) | 0, sizeOf(next) - more);
-    tagUsed(p, size, h & FLAGS);
+    raiseTop((p + whole) | 0, all - whole);
+    tagUsed(p, whole, h & FLAGS);
     return true;
   }
-  const all: i32 = has + sizeOf(next);
   join(next, p + all);
   if (load32(heap + FIT) != BEST_FIT) lowerRover(p, next);
   tagUsed(p, all, h & FLAGS);
@@ -581,15 +587,18 @@ export function growDown(p: i32, size: i32): i32 {
   return q;
 }
 
-/** Puts the map, if it is the last block, into a free block; false where it is not, or none has the room. */
-export function lowerMap(): bool {
-  const map: i32 = load32(heap + MAP_BLOCK);
-  const size: i32 = sizeOf(map);
-  if (map + size != load32(heap + TOP)) return false;
-  const p: i32 = findAny(size, GRANULE);
+/** Puts the starts, if they are the last block, into a free block; false where they are not, or none has the room. */
+export function lowerStarts(): bool {
+  const starts: i32 = load32(heap + STARTS_BLOCK);
+  const p: i32 = isLast(starts) ? findAny(sizeOf(starts), GRANULE) : 0;
   if (p == 0) return false;
-  moveMap(p, size);
+  moveStarts(p, sizeOf(starts));
   return true;
+}
+
+/** Whether `p`, a block in use or 0, is the one before the trailing block. */
+export function isLast(p: i32): bool {
+  return p != 0 && p + sizeOf(p) == load32(heap + TOP);
 }
 
 /** Gives the free tail of the heap back to the memory; the bytes given back. */

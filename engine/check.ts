@@ -1,14 +1,15 @@
 // Looks at the whole heap: walks it, and proves the invariants of layout.ts.
 
-import { below, enter, hasBit, load16, load32 } from "#memory";
+import { below, enter, hasBit, load16, load32, load8 } from "#memory";
 import { binOf, firstIn } from "./bins.ts";
-import { isBlock, placeFor, settle } from "./blocks.ts";
+import { isBlock, mark, placeFor, settle } from "./blocks.ts";
 import {
   BASE,
   BIN_COUNT,
   BINS,
   BITMAP,
   BREAK,
+  CARD_SHIFT,
   CELL,
   CELLS,
   CELL_SHIFT,
@@ -24,7 +25,6 @@ import {
   first,
   FIRST_ENTRY,
   FRESH,
-  FREE_DESCRIPTORS,
   GAP,
   GAPS,
   GRANULE,
@@ -44,9 +44,9 @@ import {
   KIND,
   LIMIT,
   linksAt,
-  MAP,
+  mapAt,
   MAP_BLOCK,
-  MAP_CELLS,
+  MAP_USED,
   NEXT,
   NEXT_DESCRIPTOR,
   NO_SLAB,
@@ -59,9 +59,14 @@ import {
   sizeOf,
   SLOT,
   SLOTS,
+  REACH,
   RECIPROCAL_SHIFT,
   reciprocalOf,
   slotsIn,
+  startOf,
+  STARTS,
+  STARTS_BLOCK,
+  STARTS_END,
   SUMMARY,
   TABLE_BLOCK,
   TAIL,
@@ -95,7 +100,7 @@ export function walk(p: i32): i32 {
     return arriveAt(first);
   }
   const entry: i32 = entryOf(p);
-  if (entry < FIRST_ENTRY) {
+  if (entry == 0) {
     const left: i32 = load32(heap + TOP) - p;
     if (left == 0) return 0;
     return sizeOf(p) == 0 || below(left, sizeOf(p)) ? p : arriveAt((p + sizeOf(p)) | 0);
@@ -110,7 +115,7 @@ export function walk(p: i32): i32 {
 
 function arriveAt(p: i32): i32 {
   const entry: i32 = entryOf(p);
-  if (entry >= FIRST_ENTRY) {
+  if (entry != 0) {
     const d: i32 = descriptorAt(entry);
     walkedSize = load32(classOf(d) + SLOT);
     const slot: i32 = ((p - load32(d + BASE)) / walkedSize) | 0;
@@ -153,6 +158,7 @@ export function broken(): i32 {
     return found(H + 1, heap);
   let code: i32 = checkBlocks();
   if (code == 0) code = checkBins();
+  if (code == 0) code = checkMap();
   if (code == 0) code = checkClasses();
   return code;
 }
@@ -168,7 +174,7 @@ function checkBlocks(): i32 {
   let before: i32 = IN_USE;
   let gaps: i32 = 0;
   let held: i32 = 0;
-  let lastCell: i32 = (heap >>> CELL_SHIFT) - 1;
+  let lastCard: i32 = (heap >>> CARD_SHIFT) - 1;
   freeBlocks = 0;
   slabs = 0;
   let p: i32 = first;
@@ -177,9 +183,8 @@ function checkBlocks(): i32 {
     const size: i32 = h & -GRANULE;
     if (size == 0 || below(top - p, size)) return found(B + 1, p);
     if (((h & PREVIOUS_IN_USE) != 0) != (before != 0)) return found(B + 2, p);
-    const code: i32 = checkMap(p, size, lastCell);
-    if (code != 0) return found(code, p);
-    lastCell = p >>> CELL_SHIFT;
+    if (!isStartSound(p, lastCard)) return found(M + 1, p);
+    lastCard = p >>> CARD_SHIFT;
     if ((h & IN_USE) == 0) {
       if (load32(p + size - 2 * HEADER) != size) return found(B + 3, p);
       if (before == 0) return found(B + 4, p);
@@ -188,56 +193,79 @@ function checkBlocks(): i32 {
     else if ((h & HELD) != 0) {
       if (load32(placeFor(size)) != p) return found(Q + 1, p);
       held++;
-    } else if (entryOf(p) >= FIRST_ENTRY) {
+    } else if (entryOf(p) != 0) {
       const wrong: i32 = checkSlab(p, h, size);
       if (wrong != 0) return found(wrong, p);
-      lastCell += (size >>> CELL_SHIFT) - 1;
       slabs++;
-    } else if ((h & OWN) != 0 && p != load32(heap + MAP_BLOCK) && p != load32(heap + TABLE_BLOCK))
-      return found(M + 2, p);
+    } else if ((h & OWN) != 0 && !isTable(p)) return found(M + 2, p);
     before = h & IN_USE;
     p = (p + size) | 0;
   }
   if (before == 0) return found(B + 4, top);
   if (header(top) != ((stop - top) | PREVIOUS_IN_USE)) return found(B + 5, top);
   if (below(load32(heap + FRESH), top)) return found(B + 5, top);
-  const code: i32 = checkMap(top, stop - top, lastCell);
-  if (code != 0) return found(code, top);
-  for (let cell: i32 = (top >>> CELL_SHIFT) + 1; cell <= stop >>> CELL_SHIFT; cell++) {
-    if (load16(load32(heap + MAP) + (cell << 1)) != 0) return found(M + 1, cell << CELL_SHIFT);
-  }
+  if (!isStartSound(top, lastCard)) return found(M + 1, top);
+  if (!isEmptyBetween(top >>> CARD_SHIFT, (stop >>> CARD_SHIFT) + 1)) return found(M + 1, top);
   for (let i: i32 = 0; i < PLACES; i++) {
     if (load32(heap + HOLD + (i << 2)) == 0) continue;
     held--;
     if (load32(heap + HOLDING) == 0) return found(Q + 1, heap + HOLDING);
   }
   if (held != 0) return found(Q + 1, heap + HOLD);
+  if (load32(heap + NEXT_DESCRIPTOR) - FIRST_ENTRY != slabs) return found(S + 6, heap);
   if (load32(heap + GAPS) != gaps || below(load32(heap + PEAK), stop - heap - gaps))
     return found(H + 2, heap);
   return 0;
 }
 
-/** The map's entry for the start of a block, and that there is none between the last start and this one. */
-function checkMap(p: i32, size: i32, lastCell: i32): i32 {
-  const cell: i32 = p >>> CELL_SHIFT;
-  if (cell >= load32(heap + MAP_CELLS)) return M + 1;
-  const map: i32 = load32(heap + MAP);
-  for (let between: i32 = lastCell + 1; between < cell; between++) {
-    if (load16(map + (between << 1)) != 0) return M + 1;
+/** Whether the starts tell the block at `p`, and none between the last card with a start and its own. */
+function isStartSound(p: i32, lastCard: i32): bool {
+  const card: i32 = p >>> CARD_SHIFT;
+  if (card >= load32(heap + STARTS_END) || !isEmptyBetween(lastCard, card)) return false;
+  return card == lastCard || startOf(p) == mark(p);
+}
+
+/** Whether no block starts in the cards between two. */
+function isEmptyBetween(card: i32, end: i32): bool {
+  for (let between: i32 = card + 1; between < end; between++) {
+    if (load8(load32(heap + STARTS) + between) != 0) return false;
   }
-  if (cell == lastCell) return 0;
-  const entry: i32 = entryOf(p);
-  if (entry >= FIRST_ENTRY) {
-    if (entry >= load32(heap + NEXT_DESCRIPTOR) || (p & (CELL - 1)) != 0) return M + 1;
-    for (let i: i32 = 0; i < size >>> CELL_SHIFT; i++) {
-      if (load16(map + ((cell + i) << 1)) != entry) return M + 2;
+  return true;
+}
+
+/** Whether the block at `p` is that of the starts, the map or the table. */
+function isTable(p: i32): bool {
+  return (
+    p == load32(heap + STARTS_BLOCK) ||
+    p == load32(heap + MAP_BLOCK) ||
+    p == load32(heap + TABLE_BLOCK)
+  );
+}
+
+/** The map has entries in the cells of slabs, all of them and no others. */
+function checkMap(): i32 {
+  const end: i32 = load32(heap + REACH) >>> CELL_SHIFT;
+  for (let cell: i32 = heap >>> CELL_SHIFT; cell < end; cell++) {
+    const address: i32 = cell << CELL_SHIFT;
+    const entry: i32 = load16(mapAt(address));
+    if (entry == 0) continue;
+    if (!isDescriptor(entry)) return found(M + 2, address);
+    if (cell >= load32(heap + MAP_USED)) return found(M + 3, address);
+    const base: i32 = load32(descriptorAt(entry) + BASE);
+    if (!below(address - base, sizeOf(base) & -CELL)) return found(M + 2, address);
+  }
+  for (let entry: i32 = FIRST_ENTRY; entry < load32(heap + NEXT_DESCRIPTOR); entry++) {
+    const base: i32 = load32(descriptorAt(entry) + BASE);
+    for (let cell: i32 = (sizeOf(base) >>> CELL_SHIFT) - 1; cell >= 0; cell--) {
+      if (entryOf(base + (cell << CELL_SHIFT)) != entry)
+        return found(M + 2, base + (cell << CELL_SHIFT));
     }
-    return 0;
   }
-  return entry == ((p >>> 4) & 31) + 1 ? 0 : M + 1;
+  return 0;
 }
 
 function checkSlab(p: i32, h: i32, size: i32): i32 {
+  if (!isDescriptor(entryOf(p))) return M + 2;
   const d: i32 = descriptorAt(entryOf(p));
   const kind: i32 = load32(d + KIND);
   if (
@@ -286,7 +314,7 @@ function checkBins(): i32 {
     let previous: i32 = heap + BINS + (bin << 2);
     while (p != 0) {
       if (left == 0) return found(F + 3, p);
-      if (!isInside(p) || !isBlock(p, entryOf(p)) || (header(p) & IN_USE) != 0)
+      if (!isInside(p) || !isBlock(p, startOf(p)) || (header(p) & IN_USE) != 0)
         return found(F + 1, p);
       if (binOf(sizeOf(p)) != bin || load32(p + 4) != previous) return found(F + 1, p);
       left--;
@@ -302,7 +330,6 @@ function isInside(p: i32): bool {
 }
 
 function checkClasses(): i32 {
-  let seen: i32 = 0;
   for (let i: i32 = 0; i < CLASS_COUNT; i++) {
     const c: i32 = classAt(i);
     if (!leadsToSlab(c)) return found(S + 5, c);
@@ -323,16 +350,15 @@ function checkClasses(): i32 {
     for (let e: i32 = FIRST_ENTRY; e < load32(heap + NEXT_DESCRIPTOR); e++) {
       const d: i32 = descriptorAt(e);
       const base: i32 = load32(d + BASE);
-      if (base == 0 || classOf(d) != c) continue;
+      if (classOf(d) != c) continue;
       cells += sizeOf(base) >>> CELL_SHIFT;
       if (isListed(d)) length--;
-      seen++;
     }
     if (length != 0) return found(S + 3, c);
     if (!isKeptSound(c)) return found(S + 4, c);
     if (cells != load32(c + CELLS)) return found(S + 6, c);
   }
-  return checkDescriptors(seen);
+  return 0;
 }
 
 /** CURRENT leads to the descriptor of a slab of the class, or to NO_SLAB. */
@@ -341,7 +367,7 @@ function leadsToSlab(c: i32): bool {
   if (d == heap + NO_SLAB) return true;
   if (((d - descriptorAt(0)) & (DESCRIPTOR_BYTES - 1)) != 0) return false;
   if (!isDescriptor((d - descriptorAt(0)) >>> DESCRIPTOR_SHIFT)) return false;
-  return load32(d + BASE) != 0 && classOf(d) == c;
+  return classOf(d) == c;
 }
 
 /** Whether the slab of a descriptor belongs into its class's list. */
@@ -360,18 +386,4 @@ function isKeptSound(c: i32): bool {
   if (!isDescriptor(kept)) return false;
   const d: i32 = descriptorAt(kept);
   return classOf(d) == c && isListed(d) && isEmpty(d);
-}
-
-/** Every descriptor up to NEXT_DESCRIPTOR is a slab's or free. */
-function checkDescriptors(inUse: i32): i32 {
-  if (inUse != slabs) return found(S + 6, heap);
-  let free: i32 = load32(heap + NEXT_DESCRIPTOR) - FIRST_ENTRY - inUse;
-  let entry: i32 = load32(heap + FREE_DESCRIPTORS);
-  while (entry != 0) {
-    if (free == 0 || !isDescriptor(entry) || load32(descriptorAt(entry) + BASE) != 0)
-      return found(S + 6, heap);
-    free--;
-    entry = load32(linksAt(entry));
-  }
-  return free == 0 ? 0 : found(S + 6, heap);
 }

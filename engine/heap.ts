@@ -1,7 +1,7 @@
 // The front door: requests are checked here and sent to slabs or blocks. Each call leaves the heap as it was where it fails,
 // and says why in `lastError`.
 
-import { below, copy, enter, growTo, load32, memoryEnd, store32, zero } from "#memory";
+import { below, copy, enter, growTo, load16, load32, memoryEnd, store32, zero } from "#memory";
 import {
   blockAround,
   createBlocks,
@@ -10,7 +10,7 @@ import {
   growInPlace,
   hold,
   isBlock,
-  lowerMap,
+  lowerStarts,
   mark,
   NEXT_FIT,
   settle,
@@ -34,7 +34,6 @@ import {
   entryOf,
   fail,
   first,
-  FIRST_ENTRY,
   FIT,
   FRESH,
   GAP,
@@ -51,7 +50,7 @@ import {
   LIMIT,
   MAGIC,
   MAGIC_AT,
-  MAP_BLOCK,
+  mapAt,
   MARGIN,
   MAX_ALIGNMENT,
   MAX_SIZE,
@@ -65,21 +64,25 @@ import {
   PEAK,
   PLACES,
   PREVIOUS_IN_USE,
+  REACH,
   roundUp,
   sizeOf,
   SLOT,
   SMALL,
   small,
+  startOf,
+  STARTS_BLOCK,
   TOP,
   useHeap,
 } from "./layout.ts";
 import {
   createClasses,
   forgetSlabs,
-  giveSlab,
   giveSlot,
+  lowerMap,
   lowerTable,
   releaseEmpty,
+  shortenMap,
   slotError,
   slotSize,
   takeBlock,
@@ -133,7 +136,7 @@ export function create(base: i32, limit: i32, margin: i32, fit: i32, small: i32)
   return OK;
 }
 
-/** What an empty heap has: classes, the first block, the map. */
+/** What an empty heap has: classes, the first block, the starts. */
 function furnish(): bool {
   createClasses();
   return createBlocks();
@@ -209,40 +212,38 @@ export function deallocate(p: i32, traps: bool): i32 {
   enter(heap);
   // One condition a branch: a compiler would make numbers of them, to join them.
   if (below(p, first)) return deallocateStray(p, traps);
-  if (!below(p, load32(heap + BREAK))) return deallocateStray(p, traps);
-  const entry: i32 = entryOf(p);
-  return entry >= FIRST_ENTRY ? giveSlot(p, entry, traps) : deallocateBlock(p, entry, traps);
+  if (!below(p, load32(heap + REACH))) return deallocateBlock(p, traps);
+  const entry: i32 = load16(mapAt(p));
+  return entry != 0 ? giveSlot(p, entry, traps) : deallocateBlock(p, traps);
 }
 
 function deallocateStray(p: i32, traps: bool): i32 {
   return answer(p == 0 ? OK : OUT_OF_HEAP, traps);
 }
 
-function deallocateBlock(p: i32, entry: i32, traps: bool): i32 {
-  if (entry != mark(p)) {
-    if (!isBlock(p, entry)) return refuse(p, entry, traps);
+function deallocateBlock(p: i32, traps: bool): i32 {
+  const top: i32 = load32(heap + TOP);
+  if (!below(p, top)) return refuse(p, traps);
+  const start: i32 = startOf(p);
+  if (start != mark(p)) {
+    if (!isBlock(p, start)) return refuse(p, traps);
   }
-  if ((p & (GRANULE - 1)) != 0) return refuse(p, entry, traps);
+  if ((p & (GRANULE - 1)) != 0) return refuse(p, traps);
   const h: i32 = header(p);
-  if ((h & (IN_USE | HELD | OWN)) != IN_USE) return refuse(p, entry, traps);
+  if ((h & (IN_USE | HELD | OWN)) != IN_USE) return refuse(p, traps);
   const size: i32 = h & -GRANULE;
-  if (!leadsOn(p, size)) return refuse(p, entry, traps);
-  if ((header(p + size) & PREVIOUS_IN_USE) == 0) return refuse(p, entry, traps);
+  if (!below(size - 1, top - p)) return refuse(p, traps);
+  if ((header(p + size) & PREVIOUS_IN_USE) == 0) return refuse(p, traps);
   if ((h & PREVIOUS_IN_USE) == 0) {
-    if (!isPreviousSound(p)) return refuse(p, entry, traps);
+    if (!isPreviousSound(p)) return refuse(p, traps);
   }
   if (below(size, mostHeld())) hold(p, h);
   else give(p);
   return OK;
 }
 
-/** Whether a block's size leads from `p` to another, or to the trailing one. */
-function leadsOn(p: i32, size: i32): bool {
-  return below(size - 1, load32(heap + TOP) - p);
-}
-
-function refuse(p: i32, entry: i32, traps: bool): i32 {
-  return answer(blockError(p, entry), traps);
+function refuse(p: i32, traps: bool): i32 {
+  return answer(below(p, load32(heap + BREAK)) ? blockError(p) : OUT_OF_HEAP, traps);
 }
 
 /** Blocks below this size are held: a 64th of a small heap, 4.5 KiB and a 1024th of a large one, none without slabs. */
@@ -254,11 +255,11 @@ function mostHeld(): i32 {
 }
 
 /** What is wrong with `p` as a pointer to a block in use; OK where it is one. */
-function blockError(p: i32, entry: i32): i32 {
-  if ((p & (GRANULE - 1)) != 0 || (entry != mark(p) && !isBlock(p, entry))) return strayError(p);
+function blockError(p: i32): i32 {
+  if (!isBlock(p, startOf(p))) return strayError(p);
   const h: i32 = header(p);
   if ((h & IN_USE) == 0 && p == load32(heap + TOP)) return freeError(p);
-  if (!leadsOn(p, h & -GRANULE)) return CORRUPT;
+  if (!below((h & -GRANULE) - 1, load32(heap + TOP) - p)) return CORRUPT; // the size leads nowhere
   if ((h & (IN_USE | HELD | OWN)) != IN_USE) {
     return (h & GAP) == GAP ? OUT_OF_HEAP : (h & OWN) != 0 ? INVALID_POINTER : freeError(p);
   }
@@ -293,7 +294,7 @@ export function pointerError(p: i32): i32 {
   enter(heap);
   if (below(p, first) || !below(p, load32(heap + BREAK))) return OUT_OF_HEAP;
   const entry: i32 = entryOf(p);
-  return entry >= FIRST_ENTRY ? slotError(p, entry) : blockError(p, entry);
+  return entry != 0 ? slotError(p, entry) : blockError(p);
 }
 
 /** Bytes that the block at `p` has room for, or 0 with the reason in `lastError`. */
@@ -301,7 +302,7 @@ export function usableSize(p: i32): i32 {
   const code: i32 = pointerError(p);
   if (code != OK) return fail(code);
   const entry: i32 = entryOf(p);
-  return entry >= FIRST_ENTRY ? slotSize(entry) : sizeOf(p) - HEADER;
+  return entry != 0 ? slotSize(entry) : sizeOf(p) - HEADER;
 }
 
 // Reallocating ------------------------------------------------------------------------------------------------------------
@@ -323,7 +324,7 @@ export function reallocate(p: i32, size: i32, traps: bool): i32 {
   }
   if (below(MAX_SIZE, size)) return fail(INVALID_SIZE);
   const entry: i32 = entryOf(p);
-  return entry >= FIRST_ENTRY ? moveSlot(p, entry, size) : moveBlock(p, size);
+  return entry != 0 ? moveSlot(p, entry, size) : moveBlock(p, size);
 }
 
 function moveBlock(p: i32, size: i32): i32 {
@@ -351,7 +352,7 @@ function moveSlot(p: i32, entry: i32, size: i32): i32 {
   const q: i32 = allocate(size);
   if (q == 0) return below(has, size) ? 0 : p;
   copy(q, p, below(size, has) ? size : has);
-  giveSlot(p, entry, false);
+  giveSlot(p, entryOf(p), false); // which allocating may have changed
   return q;
 }
 
@@ -363,7 +364,8 @@ export function trim(keep: i32): i32 {
   if (heap == 0) return 0;
   releaseEmpty(0);
   settle(PLACES);
-  while (lowerMap() || lowerTable()) continue;
+  shortenMap(0);
+  while (lowerStarts() || lowerMap() || lowerTable()) continue;
   return trimTop(keep);
 }
 
@@ -386,8 +388,7 @@ export function reset(): i32 {
   p = first;
   while (p != load32(heap + TOP)) {
     const h: i32 = header(p);
-    if (entryOf(p) >= FIRST_ENTRY) p = giveSlab(p);
-    else if ((h & IN_USE) != 0 && (h & GAP) != GAP && p != load32(heap + MAP_BLOCK)) p = give(p);
+    if ((h & IN_USE) != 0 && (h & GAP) != GAP && p != load32(heap + STARTS_BLOCK)) p = give(p);
     if (p != load32(heap + TOP)) p = (p + sizeOf(p)) | 0;
   }
   return OK;

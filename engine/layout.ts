@@ -1,13 +1,13 @@
-// Every word of the heap: the control block, a block, a slab, the map. All of a heap's state lives in its memory, so that
-// another engine can attach to it; the one thing an engine keeps to itself is where the control block is.
+// Every word of the heap: the control block, a block, the starts, a slab, the map. All of a heap's state lives in its
+// memory, so that another engine can attach to it; the one thing an engine keeps to itself is where the control block is.
 //
-//     heap                                                                                    break
-//     ┌───────────────┬───────┬───────┬─────────────┬───────┬─────┬────────┬───────┬──────────────┐
-//     │ control block │ block │ block │ slab        │ block │ map │ block  │ table │ trailing     │
-//     └───────────────┴───────┴───────┴─────────────┴───────┴─────┴────────┴───────┴──────────────┘
+//     heap                                                                                           break
+//     ┌───────────────┬────────┬───────┬─────────────┬───────┬─────┬────────┬───────┬──────────────┐
+//     │ control block │ starts │ block │ slab        │ block │ map │ block  │ table │ trailing     │
+//     └───────────────┴────────┴───────┴─────────────┴───────┴─────┴────────┴───────┴──────────────┘
 //
 // Sizes and addresses are bytes; addresses are unsigned 32-bit numbers (compare them with `below`). Blocks are counted in
-// granules of 16 bytes. "Cell" is a stretch of 512 bytes, aligned to 512.
+// granules of 16 bytes. A "card" is a stretch of 2 KiB, aligned to 2 KiB; a "cell" one of 512 bytes, aligned to 512.
 //
 // A block is named by the address of its payload, which is a multiple of 16; its header is the word before.
 //
@@ -23,8 +23,8 @@
 //     I  IN_USE            the block is not free
 //     P  PREVIOUS_IN_USE   the block before it is not free; if it is free, its size stands in its last word, at p-8
 //     H  HELD              freed, but kept whole for the next request of its size; I stays set
-//     O  OWN               the heap's own: a slab, the map, the table; with H: a gap, memory between two regions that
-//                          somebody else grew
+//     O  OWN               the heap's own: the starts, a slab, the map, the table; with H: a gap, memory between two
+//                          regions that somebody else grew
 //
 // The last block is the trailing one: free, maybe of size 0, in no bin, its size in its header alone; it ends at the break.
 //
@@ -40,16 +40,17 @@
 //   F2  a bin's bit is set if and only if the bin is not empty, and a summary bit if and only if its word is not zero
 //   F3  the bins hold all free blocks but the trailing one
 //   Q1  a place holds a held block of a size that belongs there, and every held block is in its place
-//   M1  a map entry of a cell that is no slab's tells the first block that starts in the cell (0: none)
-//   M2  a map entry of a slab's cell is the slab's descriptor
+//   M1  a card's start is that of the first block that starts in it (0: none does)
+//   M2  the map has an entry for each cell below REACH: of a slab's cell its descriptor, of any other 0
+//   M3  no cell from MAP_USED on is a slab's
 //   S1  a slab is a block of whole cells, or a granule more, and its descriptor leads back to it
 //   S2  a slab's slots in use are within its number of slots
 //   S3  a slab marked as full has no free slot to give; one that is not, and is not current, is in its class's list
 //   S4  a class's list is linked both ways and holds slabs of the class that are neither full nor current
 //   S5  a class's current slab is marked as such, and no other; what is available are free slots of it
-//   S6  descriptors are in a slab's use or in the list of free ones, and a class's count of cells is its slabs' sum
+//   S6  each descriptor below NEXT_DESCRIPTOR is that of a slab, and a class's count of cells is its slabs' sum
 
-import { load8, load16, load32, multiply, store32, trap } from "#memory";
+import { below, load8, load16, load32, multiply, store32, trap } from "#memory";
 
 /** Address of the control block; 0 before there is a heap. */
 export let heap: i32 = 0;
@@ -98,6 +99,9 @@ export function answer(code: i32, traps: bool): i32 {
 
 export const GRANULE: i32 = 16;
 export const PAGE: i32 = 65536;
+export const PAGE_SHIFT: i32 = 16;
+export const CARD: i32 = 2048;
+export const CARD_SHIFT: i32 = 11;
 export const CELL: i32 = 512;
 export const CELL_SHIFT: i32 = 9;
 /** Largest request, in bytes: a block's size and a sum of two stay clear of 4 GiB. */
@@ -107,6 +111,8 @@ export const MAX_ALIGNMENT: i32 = 65536;
 // Blocks ----------------------------------------------------------------------------------------------------------------
 
 export const HEADER: i32 = 4;
+export const LARGE: i32 = 16384;
+export const LINE: i32 = 64;
 export const IN_USE: i32 = 1;
 export const PREVIOUS_IN_USE: i32 = 2;
 export const HELD: i32 = 4;
@@ -122,6 +128,16 @@ export function roundUp(address: i32, to: i32): i32 {
 /** Size of the block that serves a request: the header and the payload in whole granules. */
 export function blockSizeFor(bytes: i32): i32 {
   return roundUp(bytes + HEADER, GRANULE);
+}
+
+/**
+ * The same for a block of `size` bytes that is cut off `has`: large ones are whole lines where there is the room, so that
+ * arrays aligned to a line leave no holes between them, in which a small block would keep them apart for good.
+ */
+export function wholeSize(size: i32, has: i32): i32 {
+  if (below(size, LARGE)) return size;
+  const whole: i32 = roundUp(size, LINE);
+  return below(has, whole) ? has : whole;
 }
 
 export function header(p: i32): i32 {
@@ -155,7 +171,7 @@ export function previousFree(p: i32): i32 {
 
 // The control block -----------------------------------------------------------------------------------------------------
 
-export const MAGIC: i32 = 0x31505748; // "HWP1", the layout's version
+export const MAGIC: i32 = 0x32505748; // "HWP2", the layout's version
 export const MAGIC_AT: i32 = 0;
 /** Payload of the trailing block. */
 export const TOP: i32 = 4;
@@ -168,13 +184,13 @@ export const TABLE: i32 = 16;
 /** What `small` is read from. */
 export const SMALL: i32 = 20;
 export const FIT: i32 = 24;
-/** The first cell without an entry; the break's has one. (Cells are numbered from address 0.) */
-export const MAP_CELLS: i32 = 28;
+/** Up to here the map has entries, and beyond there is no slab; 0 before there is a map. */
+export const REACH: i32 = 28;
 export const MAP_BLOCK: i32 = 32;
 export const TABLE_BLOCK: i32 = 36;
-/** Entry of the first descriptor of the free list; 0: none. */
-export const FREE_DESCRIPTORS: i32 = 40;
-/** From this entry on, descriptors were never used. */
+/** Biased: the start of the card of address a is the byte at STARTS + (a >>> 11). */
+export const STARTS: i32 = 40;
+/** Entry of the next slab's descriptor: those before it are in use. */
 export const NEXT_DESCRIPTOR: i32 = 44;
 export const LIMIT: i32 = 48;
 /** Bytes taken beyond what is needed when the break moves; -1: a share of the heap. */
@@ -204,7 +220,12 @@ export const NO_SLAB: i32 = 248;
 export const RECIPROCALS: i32 = 256;
 export const QUOTIENT_SHIFT: i32 = 26;
 export const FRACTION: i32 = 0x3ffffff;
-export const CLASSES: i32 = 400; // RECIPROCALS + 4 * CLASS_COUNT, in whole granules
+export const STARTS_BLOCK: i32 = 388; // RECIPROCALS + 4 * CLASS_COUNT
+/** The first card that the starts do not have; they have the break's. (Cards are numbered from address 0.) */
+export const STARTS_END: i32 = 392;
+/** From this cell on, the map is empty. */
+export const MAP_USED: i32 = 396;
+export const CLASSES: i32 = 400;
 export const CLASS_COUNT: i32 = 33;
 export const BINS: i32 = 1456; // CLASSES + CLASS_BYTES * CLASS_COUNT
 export const BIN_COUNT: i32 = 216;
@@ -236,18 +257,29 @@ export const TAIL: i32 = 418;
 export const CELLS: i32 = 420;
 /** Entry of an empty slab that is kept, or 0. */
 export const KEPT: i32 = 424;
-/** Requests that went to blocks before the class got its first slab. */
+/** Requests that blocks served where else the class would have got a slab. */
 export const WARMUP: i32 = 426;
+
+// The starts -----------------------------------------------------------------------------------------------------------------
+//
+// A byte for a card: 0 where no block starts in it, else 1 + the granule of the card at which the first one's payload does.
+// (An object start array, as collectors of garbage have it: Wilson and Moher, "A card-marking scheme", 1989.)
+
+/** Address of the start of the card of `address`. */
+export function startAt(address: i32): i32 {
+  return load32(heap + STARTS) + (address >>> CARD_SHIFT);
+}
+
+export function startOf(address: i32): i32 {
+  return load8(startAt(address));
+}
 
 // The map and the descriptors -----------------------------------------------------------------------------------------------
 //
-// An entry of the map is a half word for a cell.
+// An entry of the map is a half word for a cell: the entry of the descriptor of the slab that the cell is part of, or 0.
 //
-//     0          no block starts in the cell
-//     1 … 32     1 + the granule in the cell where the first block's payload starts
-//     64 …       the cell is part of a slab: the entry of its descriptor
-//
-// A descriptor is four words; a set bit is a slot in use. Its links are apart, in a word of their own.
+// A descriptor is four words; a set bit is a slot in use. Its links are apart, in a word of their own. Descriptors are dense:
+// where one becomes free, the last one takes its place.
 //
 //     0                        8            12                            NEXT            PREVIOUS
 //     ┌────────────────────────┬────────────┬────────────┬───────┬───┬───┐┌───────────────┬───────────────┐
@@ -257,11 +289,11 @@ export const WARMUP: i32 = 426;
 //
 //     C  IS_CURRENT. A slab that is full has 0 for the reciprocal, and is in no list.
 
-export const FIRST_ENTRY: i32 = 64;
+export const FIRST_ENTRY: i32 = 1;
 export const LAST_ENTRY: i32 = 65535;
 export const DESCRIPTOR_BYTES: i32 = 16;
 export const DESCRIPTOR_SHIFT: i32 = 4;
-/** Where the slab begins; 0 in a descriptor that is free. */
+/** Where the slab begins. */
 export const BASE: i32 = 8;
 export const KIND: i32 = 12;
 /** The class in KIND: 4 times its number. */
@@ -280,9 +312,14 @@ export const MAX_SLAB_CELLS: i32 = 32;
 /** Largest size that slabs can serve. */
 export const MAX_SMALL: i32 = 1008;
 
-/** Address of the map's entry for the cell of `address`. */
+/** Address of the map's entry for the cell of `address`, which must be below REACH. */
 export function mapAt(address: i32): i32 {
   return load32(heap + MAP) + ((address >>> CELL_SHIFT) << 1);
+}
+
+/** The descriptor's entry of the slab that `address` is in; 0 where it is in none. */
+export function entryOf(address: i32): i32 {
+  return below(address, load32(heap + REACH)) ? load16(mapAt(address)) : 0;
 }
 
 /** Address of the descriptor for a map entry. */
@@ -331,8 +368,4 @@ export function isEmpty(d: i32): bool {
 /** Whether there is a heap of this layout at `at`. */
 export function isHeap(at: i32): bool {
   return at != 0 && load32(at + MAGIC_AT) == MAGIC;
-}
-
-export function entryOf(p: i32): i32 {
-  return load16(mapAt(p));
 }

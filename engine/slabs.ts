@@ -1,6 +1,6 @@
 // Small objects without headers. A slab is a block of whole cells (or a granule more, which no slot uses), cut into equal
 // slots; what describes it is outside, in a table of descriptors: a bit a slot and little else. A half word a cell, in the
-// map, leads from a pointer to there.
+// map, leads from a pointer to there. The map reaches as far as there are slabs, so a heap of large blocks has hardly any.
 //
 //     map       … │ 70 │ 70 │ 71 │ …            table    … │ 70: 0b…0111 base class │ 71: … │ …
 //                   │    │    └───────────────────────────────────────────────────────┘
@@ -27,11 +27,14 @@ import {
   store16,
   store32,
   store8,
+  zero,
 } from "#memory";
 import { findLarge } from "./bins.ts";
 import {
   give,
+  isLast,
   placeFor,
+  shrink,
   take,
   takeBeyond,
   takeFree,
@@ -62,7 +65,6 @@ import {
   fail,
   FIRST_ENTRY,
   FRACTION,
-  FREE_DESCRIPTORS,
   GRANULE,
   HEAD,
   header,
@@ -80,6 +82,9 @@ import {
   LINKS_BYTES,
   LINKS_SHIFT,
   MAP,
+  mapAt,
+  MAP_BLOCK,
+  MAP_USED,
   MAX_SLAB_CELLS,
   MAX_SLOTS,
   NEXT,
@@ -89,10 +94,12 @@ import {
   ORIGIN,
   OUT_OF_MEMORY,
   own,
+  PAGE_SHIFT,
   PREVIOUS,
   QUOTIENT_SHIFT,
   reciprocalOf,
   RECIPROCALS,
+  REACH,
   RECIPROCAL_SHIFT,
   roundUp,
   sizeOf,
@@ -101,24 +108,41 @@ import {
   slotsIn,
   TABLE,
   TABLE_BLOCK,
-  TOP,
   TAIL,
+  TOP,
   WARMUP,
+  wholeSize,
 } from "./layout.ts";
 
-/** Requests of a class that blocks serve before it gets a slab: a class hardly used costs none. */
-const WARMUP_REQUESTS: i32 = 4;
+/**
+ * Requests of a class that blocks serve where else it would get a slab: so many, and one for each page of the heap. A class
+ * hardly used costs no slab, and the larger the heap, the more is hardly.
+ */
+const WARMUP_REQUESTS: i32 = 12;
+/** Pages that count for that. */
+const MOST_PAGES: i32 = 1024;
 /** A new slab is about this part of what its class holds: 8 for an eighth. */
 const SHARE_SHIFT: i32 = 3;
 /** Slots that a slab has at least. */
 const LEAST_SLOTS: i32 = 8;
+/** A new map reaches so much farther than it has to: a quarter, and 32 KiB. */
+const AHEAD_SHIFT: i32 = 2;
+const LEAST_AHEAD: i32 = 64;
+/** Cells at the end of the map that a request looks at, before the break moves for it, to see what the map has too much. */
+const MOST_LOOKED: i32 = 64;
+/** Where the map ends at most: the cell with the end of 4 GiB can't be a slab's, whose follower has its header there. */
+const LAST_CELL: i32 = 0x7fffff;
+/** Descriptors that a table has room for beyond its share. */
+const LEAST_DESCRIPTORS: i32 = 16;
 /** Empty slabs that a request gives back, at most, before the break moves for it. */
 const MOST_RELEASED: i32 = 2;
 
-/** No class has a slab any more, and there is no table; their blocks are still there. */
+/** No class has a slab any more, and there is neither map nor table; their blocks are still there. */
 export function forgetSlabs(): void {
+  store32(heap + REACH, 0);
+  store32(heap + MAP_BLOCK, 0);
+  store32(heap + MAP_USED, heap >>> CELL_SHIFT);
   store32(heap + TABLE_BLOCK, 0);
-  store32(heap + FREE_DESCRIPTORS, 0);
   store32(heap + NEXT_DESCRIPTOR, FIRST_ENTRY);
   for (let i: i32 = 0; i < CLASS_COUNT; i++) {
     const c: i32 = classAt(i);
@@ -207,9 +231,10 @@ function hasCurrent(c: i32): bool {
 export function takeBlock(size: i32, alignment: i32): i32 {
   const needed: i32 = blockSizeFor(size);
   if (alignment == GRANULE) {
-    const held: i32 = load32(placeFor(needed));
+    const whole: i32 = wholeSize(needed, -1);
+    const held: i32 = load32(placeFor(whole));
     if (held != 0) {
-      if ((header(held) & -GRANULE) == needed) return takeHeld(held);
+      if ((header(held) & -GRANULE) == whole) return takeHeld(held);
     }
   }
   const p: i32 = takeFree(needed, alignment);
@@ -227,6 +252,7 @@ function takeElsewhere(needed: i32, alignment: i32): i32 {
 function takeInside(needed: i32, alignment: i32): i32 {
   const p: i32 = takeNew(needed, alignment);
   if (p != 0) return p;
+  shortenMap(MOST_LOOKED);
   return releaseEmpty(MOST_RELEASED) ? takeFree(needed, alignment) : 0;
 }
 
@@ -394,21 +420,21 @@ function takeCells(c: i32): i32 {
 
 /** Makes an empty slab for a class; its entry, or 0 where blocks are to serve instead. */
 function createSlab(c: i32): i32 {
-  const early: i32 = load16(c + WARMUP);
-  if (early < WARMUP_REQUESTS) {
-    store16(c + WARMUP, early + 1);
-    return 0;
-  }
-  const entry: i32 = newDescriptor();
-  if (entry == 0) return 0;
+  if (isEarly(c)) return 0;
+  if (!hasDescriptor()) return 0;
   const base: i32 = takeCells(c);
-  if (base == 0) {
-    freeDescriptor(entry);
+  if (base == 0) return 0;
+  const cells: i32 = sizeOf(base) >>> CELL_SHIFT;
+  if (!reachTo((base >>> CELL_SHIFT) + cells)) {
+    give(base);
     return 0;
   }
-  const cells: i32 = sizeOf(base) >>> CELL_SHIFT;
   own(base);
-  mapCells(base, cells, entry, entry);
+  const end: i32 = (base >>> CELL_SHIFT) + cells;
+  if (load32(heap + MAP_USED) < end) store32(heap + MAP_USED, end);
+  const entry: i32 = load32(heap + NEXT_DESCRIPTOR);
+  store32(heap + NEXT_DESCRIPTOR, entry + 1);
+  mapCells(base, cells, entry);
   const d: i32 = descriptorAt(entry);
   store32(d, 0);
   store32(d + 4, 0);
@@ -416,6 +442,15 @@ function createSlab(c: i32): i32 {
   store32(d + KIND, kindFor(c));
   store32(c + CELLS, load32(c + CELLS) + cells);
   return entry;
+}
+
+/** Whether a block is to serve a request for which the class would need one more slab. */
+function isEarly(c: i32): bool {
+  const pages: i32 = (load32(heap + TOP) - heap) >>> PAGE_SHIFT;
+  const early: i32 = load16(c + WARMUP);
+  if (early >= WARMUP_REQUESTS + (pages < MOST_PAGES ? pages : MOST_PAGES)) return false;
+  store16(c + WARMUP, early + 1);
+  return true;
 }
 
 /** KIND of a slab that is neither full nor current. */
@@ -426,66 +461,160 @@ function kindFor(c: i32): i32 {
 /** Gives a slab that has no slot in use and is in no list back to the blocks. */
 function releaseSlab(c: i32, d: i32, entry: i32): void {
   const base: i32 = load32(d + BASE);
-  store32(c + CELLS, load32(c + CELLS) - (sizeOf(base) >>> CELL_SHIFT));
+  const cells: i32 = sizeOf(base) >>> CELL_SHIFT;
+  const left: i32 = load32(c + CELLS) - cells;
+  store32(c + CELLS, left);
+  if (left == 0) store16(c + WARMUP, 0);
+  mapCells(base, cells, 0);
+  if ((base >>> CELL_SHIFT) + cells == load32(heap + MAP_USED))
+    store32(heap + MAP_USED, base >>> CELL_SHIFT);
   freeDescriptor(entry);
-  giveSlab(base);
+  give(base);
 }
 
-/** Makes a slab a block like any other and gives it back; the block that it is now part of. */
-export function giveSlab(base: i32): i32 {
-  mapCells(base, sizeOf(base) >>> CELL_SHIFT, 1, 0); // a block starts at the first granule of the first cell
-  return give(base);
-}
+// The map ----------------------------------------------------------------------------------------------------------------
 
 /** Writes the map's entries of a slab's cells. */
-function mapCells(base: i32, cells: i32, entry: i32, others: i32): void {
-  const map: i32 = load32(heap + MAP) + ((base >>> CELL_SHIFT) << 1);
-  store16(map, entry);
-  for (let i: i32 = 1; i < cells; i++) store16(map + (i << 1), others);
+function mapCells(base: i32, cells: i32, entry: i32): void {
+  const map: i32 = mapAt(base);
+  for (let i: i32 = 0; i < cells; i++) store16(map + (i << 1), entry);
+}
+
+/** Makes the map reach up to cell `end`, not included; false without memory for that. */
+function reachTo(end: i32): bool {
+  if (load32(heap + REACH) >>> CELL_SHIFT >= end) return true;
+  const p: i32 = take(mapBytes(end), GRANULE);
+  if (p == 0) return false;
+  moveMap(p);
+  return true;
+}
+
+/** Size of a block for a map that reaches up to cell `end` and some way ahead. */
+function mapBytes(end: i32): i32 {
+  const cells: i32 = end - (heap >>> CELL_SHIFT);
+  return blockSizeFor((cells + (cells >>> AHEAD_SHIFT) + LEAST_AHEAD) << 1);
+}
+
+/** Gives what the map has too much back, if it is much; looks at `most` of its cells to find out, or all (0). */
+export function shortenMap(most: i32): void {
+  const map: i32 = load32(heap + MAP_BLOCK);
+  if (map == 0) return;
+  let end: i32 = load32(heap + MAP_USED);
+  for (let left: i32 = most - 1; end != heap >>> CELL_SHIFT && left != 0; left--) {
+    if (entryOf((end - 1) << CELL_SHIFT) != 0) break;
+    end--;
+  }
+  store32(heap + MAP_USED, end);
+  const bytes: i32 = mapBytes(end);
+  if (sizeOf(map) - bytes <= bytes >>> AHEAD_SHIFT) return;
+  shrink(map, bytes);
+  setReach();
+}
+
+/** The map reaches as far as its block has entries for. */
+function setReach(): void {
+  const end: i32 = (heap >>> CELL_SHIFT) + ((sizeOf(load32(heap + MAP_BLOCK)) - HEADER) >>> 1);
+  store32(heap + REACH, (end < LAST_CELL ? end : LAST_CELL) << CELL_SHIFT);
+}
+
+/** Puts the map, if it is the last block, into a free block; false where it is not, or none has the room. */
+export function lowerMap(): bool {
+  const map: i32 = load32(heap + MAP_BLOCK);
+  const p: i32 = isLast(map) ? takeFree(sizeOf(map), GRANULE) : 0;
+  if (p == 0) return false;
+  moveMap(p);
+  return true;
+}
+
+/** Makes the block at `p`, not smaller than the one that was, that of the map. */
+function moveMap(p: i32): void {
+  const old: i32 = load32(heap + MAP_BLOCK);
+  const firstCell: i32 = heap >>> CELL_SHIFT;
+  const payload: i32 = sizeOf(p) - HEADER;
+  const kept: i32 = old == 0 ? 0 : sizeOf(old) - HEADER;
+  own(p);
+  copy(p, old, kept);
+  zero(p + kept, payload - kept);
+  store32(heap + MAP_BLOCK, p);
+  store32(heap + MAP, p - (firstCell << 1));
+  setReach();
+  if (old != 0) give(old);
 }
 
 // Descriptors ------------------------------------------------------------------------------------------------------------
 
-/** An entry whose descriptor is free, or 0: no memory, or more slabs than a map entry can name. */
-function newDescriptor(): i32 {
-  const free: i32 = load32(heap + FREE_DESCRIPTORS);
-  if (free != 0) {
-    store32(heap + FREE_DESCRIPTORS, load32(linksAt(free)));
-    return free;
-  }
+/** Whether there is a descriptor for one slab more; false without memory, or with more slabs than the map can name. */
+function hasDescriptor(): bool {
   const next: i32 = load32(heap + NEXT_DESCRIPTOR);
-  if (next > LAST_ENTRY || (next - FIRST_ENTRY >= tableRoom() && !extendTable())) return 0;
-  store32(heap + NEXT_DESCRIPTOR, next + 1);
-  return next;
+  return next <= LAST_ENTRY && (next - FIRST_ENTRY < tableRoom() || extendTable());
 }
 
+/** Takes a descriptor out of the table, where the last one takes its place. */
 function freeDescriptor(entry: i32): void {
-  store32(descriptorAt(entry) + BASE, 0);
-  store32(linksAt(entry), load32(heap + FREE_DESCRIPTORS));
-  store32(heap + FREE_DESCRIPTORS, entry);
+  const last: i32 = load32(heap + NEXT_DESCRIPTOR) - 1;
+  store32(heap + NEXT_DESCRIPTOR, last);
+  if (entry != last) moveDescriptor(last, entry);
+  if ((last - FIRST_ENTRY) << 2 < tableRoom() - 2 * LEAST_DESCRIPTORS) shortenTable();
 }
 
-/** Descriptors, with their links, that the table has room for. */
+/** Gives a slab another entry: all that leads to it is changed. */
+function moveDescriptor(from: i32, to: i32): void {
+  const d: i32 = descriptorAt(to);
+  copy(d, descriptorAt(from), DESCRIPTOR_BYTES);
+  const base: i32 = load32(d + BASE);
+  mapCells(base, sizeOf(base) >>> CELL_SHIFT, to);
+  const c: i32 = classOf(d);
+  if ((load32(d + KIND) & IS_CURRENT) != 0) store32(c + CURRENT, d);
+  else if (!isFull(d)) {
+    const links: i32 = load32(linksAt(from));
+    const next: i32 = links & 0xffff;
+    const previous: i32 = links >>> 16;
+    store32(linksAt(to), links);
+    store16(next != 0 ? linksAt(next) + PREVIOUS : c + TAIL, to);
+    store16(previous != 0 ? linksAt(previous) + NEXT : c + HEAD, to);
+    if (load16(c + KEPT) == from) store16(c + KEPT, to);
+  }
+}
+
+/** Descriptors that the table has room for: their links begin where that ends. */
 function tableRoom(): i32 {
-  const block: i32 = load32(heap + TABLE_BLOCK);
-  return block == 0 ? 0 : ((sizeOf(block) - HEADER) / (DESCRIPTOR_BYTES + LINKS_BYTES)) | 0;
+  const table: i32 = load32(heap + TABLE_BLOCK);
+  return table == 0 ? 0 : (linksAt(FIRST_ENTRY) - table) >>> DESCRIPTOR_SHIFT;
 }
 
-/** Makes the table half as large again; false without memory for it. */
+/** Descriptors, with their links, for which there is room in a block. */
+function roomIn(size: i32): i32 {
+  return ((size - HEADER) / (DESCRIPTOR_BYTES + LINKS_BYTES)) | 0;
+}
+
+/** Size of a block for a table that has room for half as many descriptors again as there are. */
+function tableBytes(): i32 {
+  const has: i32 = load32(heap + NEXT_DESCRIPTOR) - FIRST_ENTRY;
+  return blockSizeFor((has + (has >>> 1) + LEAST_DESCRIPTORS) * (DESCRIPTOR_BYTES + LINKS_BYTES));
+}
+
+/** Makes the table longer; false without memory for it. */
 function extendTable(): bool {
-  const has: i32 = tableRoom();
-  const least: i32 = (has + (has >>> 1) + 16) * (DESCRIPTOR_BYTES + LINKS_BYTES);
-  const p: i32 = take(blockSizeFor(least), GRANULE);
+  const p: i32 = take(tableBytes(), GRANULE);
   if (p == 0) return false;
   moveTable(p);
   return true;
 }
 
+/** Gives what a table has too much back. */
+function shortenTable(): void {
+  const table: i32 = load32(heap + TABLE_BLOCK);
+  const bytes: i32 = tableBytes();
+  const links: i32 = table + (roomIn(bytes) << DESCRIPTOR_SHIFT);
+  copy(links, linksAt(FIRST_ENTRY), roomIn(bytes) << LINKS_SHIFT);
+  store32(heap + LINKS, links - (FIRST_ENTRY << LINKS_SHIFT));
+  shrink(table, bytes);
+}
+
 /** Puts the table, if it is the last block, into a free block; false where it is not, or none has the room. */
 export function lowerTable(): bool {
   const table: i32 = load32(heap + TABLE_BLOCK);
-  if (table == 0 || table + sizeOf(table) != load32(heap + TOP)) return false;
-  const p: i32 = takeFree(sizeOf(table), GRANULE);
+  const p: i32 = isLast(table) ? takeFree(sizeOf(table), GRANULE) : 0;
   if (p == 0) return false;
   moveTable(p);
   return true;
@@ -498,7 +627,7 @@ function moveTable(p: i32): void {
   const has: i32 = tableRoom();
   own(p);
   store32(heap + TABLE_BLOCK, p);
-  const links: i32 = p + (tableRoom() << DESCRIPTOR_SHIFT);
+  const links: i32 = p + (roomIn(sizeOf(p)) << DESCRIPTOR_SHIFT);
   store32(heap + TABLE, p - (FIRST_ENTRY << DESCRIPTOR_SHIFT));
   store32(heap + LINKS, links - (FIRST_ENTRY << LINKS_SHIFT));
   if (old == 0) return;

@@ -9,6 +9,8 @@ import {
   BIN_COUNT,
   BITMAP,
   BREAK,
+  CARD,
+  CARD_SHIFT,
   CELL,
   CELLS,
   CELL_SHIFT,
@@ -20,7 +22,6 @@ import {
   DESCRIPTOR_BYTES,
   FIRST_ENTRY,
   FRESH,
-  FREE_DESCRIPTORS,
   GAP,
   GAPS,
   GRANULE,
@@ -39,6 +40,7 @@ import {
   LIMIT,
   MAGIC_AT,
   MAP,
+  MAP_USED,
   NEXT_DESCRIPTOR,
   NO_SLAB,
   ORIGIN,
@@ -47,7 +49,10 @@ import {
   PLACES,
   PREVIOUS,
   PREVIOUS_IN_USE,
+  REACH,
   SLOTS,
+  STARTS,
+  STARTS_END,
   SUMMARY,
   TABLE,
   TAIL,
@@ -132,6 +137,18 @@ class BusyHeap extends TestHeap {
     return blocksOf(this.memory, this.base).at(-2)!.address;
   }
 
+  byte(address: number): number {
+    return new DataView(this.memory as ArrayBuffer).getUint8(address);
+  }
+
+  setByte(address: number, value: number): void {
+    new DataView(this.memory as ArrayBuffer).setUint8(address, value);
+  }
+
+  startAt(p: number): number {
+    return this.control(STARTS) + (p >>> CARD_SHIFT);
+  }
+
   mapAt(p: number): number {
     return this.control(MAP) + (p >>> CELL_SHIFT) * 2;
   }
@@ -154,7 +171,6 @@ class BusyHeap extends TestHeap {
       const d = this.descriptor(entry);
       const kind = this.word(d + KIND);
       const base = this.word(d + BASE);
-      if (base === 0) continue;
       const c = this.base + ((kind & CLASS) >> CLASS_UNIT) * CLASS_BYTES;
       const isFull = kind >>> RECIPROCAL_SHIFT === 0;
       const state = isFull ? "full" : (kind & IS_CURRENT) !== 0 ? "current" : "listed";
@@ -345,31 +361,37 @@ const crimes: [invariant: string, what: string, commit: (heap: BusyHeap) => void
 
   [
     "M1",
-    "no entry where a block starts",
-    (heap) => heap.setHalf(heap.mapAt(heap.blocks(0)[0]!), 0),
+    "no start where a block starts",
+    (heap) => heap.setByte(heap.startAt(heap.blocks(0)[0]!), 0),
   ],
   [
     "M1",
-    "an entry that tells another start",
+    "a start that is another",
     (heap) => {
-      const at = heap.mapAt(heap.blocks(0)[0]!);
-      heap.setHalf(at, (heap.half(at) % 32) + 1);
+      const at = heap.startAt(heap.blocks(0)[0]!);
+      heap.setByte(at, (heap.byte(at) % 128) + 1);
     },
   ],
   [
     "M1",
-    "an entry where no block starts",
-    (heap) => heap.setHalf(heap.mapAt(heap.last() + CELL), 5),
+    "a start where no block starts",
+    (heap) => heap.setByte(heap.startAt(heap.last() + CARD), 5),
   ],
   [
     "M1",
-    "an entry in the trailing block",
-    (heap) => heap.setHalf(heap.mapAt(heap.control(TOP) + CELL), 1),
+    "a start in the trailing block",
+    (heap) => heap.setByte(heap.startAt(heap.control(TOP) + CARD), 1),
   ],
+  ["M1", "starts that end before the break", (heap) => heap.setControl(STARTS_END, 1)],
   [
-    "M1",
+    "M2",
     "the entry of a slab where there is none",
-    (heap) => heap.setHalf(heap.mapAt(heap.blocks(0)[0]!), FIRST_ENTRY),
+    (heap) => heap.setHalf(heap.mapAt(heap.base), FIRST_ENTRY), // in the control block
+  ],
+  [
+    "M2",
+    "an entry of no descriptor",
+    (heap) => heap.setHalf(heap.mapAt(heap.control(REACH) - CELL), heap.control(NEXT_DESCRIPTOR)),
   ],
   [
     "M2",
@@ -381,14 +403,27 @@ const crimes: [invariant: string, what: string, commit: (heap: BusyHeap) => void
   ],
   [
     "M2",
-    "no slab's entry in a slab's cell",
-    (heap) =>
-      heap.setHalf(
-        heap.mapAt(heap.slabs().find(({ base }) => heap.size(base) < 2 * CELL)!.base),
-        1,
-      ),
+    "no entry in a slab's cell",
+    (heap) => {
+      const { base } = heap.slabs().find(({ base }) => heap.size(base) > CELL)!;
+      heap.setHalf(heap.mapAt(base + CELL), 0);
+    },
   ],
+  [
+    "M2",
+    "no entry at a slab's start",
+    (heap) => heap.setHalf(heap.mapAt(heap.slabs()[0]!.base), 0),
+  ],
+  ["M3", "MAP_USED below the last slab", (heap) => heap.setControl(MAP_USED, 1)],
 
+  [
+    "S1",
+    "the entry of a slab where a block starts",
+    (heap) => {
+      const p = heap.blocks(IN_USE).find((each) => each < heap.control(REACH) - CELL)!;
+      heap.setHalf(heap.mapAt(p), FIRST_ENTRY);
+    },
+  ],
   [
     "S1",
     "a descriptor that leads somewhere else",
@@ -511,12 +546,6 @@ const crimes: [invariant: string, what: string, commit: (heap: BusyHeap) => void
     },
   ],
   ["S6", "another count of cells", (heap) => heap.set(heap.slab("full").c + CELLS, 1)],
-  ["S6", "free descriptors that are in no list", (heap) => heap.setControl(FREE_DESCRIPTORS, 0)],
-  [
-    "S6",
-    "a slab's descriptor among the free ones",
-    (heap) => heap.setControl(FREE_DESCRIPTORS, heap.slab("full").entry),
-  ],
   [
     "S6",
     "a descriptor more",
@@ -531,7 +560,6 @@ test("the heap has some of everything, and is sound", () => {
   for (const state of ["current", "full", "listed"] as const)
     expect(states.filter((each) => each === state).length).toBeGreaterThan(1);
   expect(heap.slabs().some(({ c }) => heap.half(c + KEPT) !== 0)).toBe(true);
-  expect(heap.control(FREE_DESCRIPTORS)).not.toBe(0);
   expect(heap.blocks(0).length).toBeGreaterThan(5);
   expect(heap.blocks(IN_USE | GAP)).toHaveLength(1);
   expect(heap.places().length).toBeGreaterThan(3);

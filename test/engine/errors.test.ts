@@ -5,7 +5,7 @@
 
 import { describe, expect, test } from "vitest";
 
-import { HEADER, MAP_BLOCK, MAX_SIZE, TABLE_BLOCK } from "../../engine/layout.ts";
+import { HEADER, MAP_BLOCK, MAX_SIZE, STARTS_BLOCK, TABLE_BLOCK } from "../../engine/layout.ts";
 import { FORMS, PAGE, wasmMemory } from "./engines.ts";
 import { setWord, word } from "./picture.ts";
 import { DEFAULT_SMALL, type ErrorName, heapOf, type TestHeap, uncreated } from "./test-heap.ts";
@@ -209,7 +209,9 @@ describe.each(FORMS)("5 errors, %s", (form) => {
     test("of the heap's own", async () => {
       const heap = await heapOf(form, { small: DEFAULT_SMALL });
       heap.allocateSlot(100);
-      for (const own of [MAP_BLOCK, TABLE_BLOCK].map((at) => word(heap.memory, heap.base + at))) {
+      for (const own of [STARTS_BLOCK, MAP_BLOCK, TABLE_BLOCK].map((at) =>
+        word(heap.memory, heap.base + at),
+      )) {
         expectError(heap, own, "INVALID_POINTER");
         expectError(heap, own + 16, "INVALID_POINTER");
       }

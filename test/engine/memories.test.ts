@@ -315,12 +315,12 @@ describe.each(FORMS)("%s", (form) => {
       finish(heap, live);
     });
 
-    // The source takes seconds to prove a map of 8 million cells.
+    // The source takes seconds to prove the starts of 2 million cards.
     test.skipIf(form === "source")("a heap of 4 GiB", async () => {
       const memory = sparse();
       const heap = await heapOf(form, { memory, limit: 2 ** 32 - 16 });
       const p = heap.allocate(MAX_SIZE);
-      const q = heap.allocate(MAX_SIZE - 32 * 2 ** 20); // but for the map
+      const q = heap.allocate(MAX_SIZE - 32 * 2 ** 20); // but for the starts
       expect(q).toBeGreaterThan(p + MAX_SIZE);
       expect(heap.usableSize(q)).toBeGreaterThanOrEqual(MAX_SIZE - 32 * 2 ** 20);
       expect(q + MAX_SIZE - 32 * 2 ** 20).toBeGreaterThan(3.9 * GIB);
@@ -330,7 +330,7 @@ describe.each(FORMS)("%s", (form) => {
       expect(heap.release(p)).toBe("OK");
       expect(heap.release(p)).toBe("DOUBLE_FREE");
       const again = heap.allocate(MAX_SIZE);
-      expect(again).toBeLessThanOrEqual(p); // where older maps were, too
+      expect(again).toBeLessThanOrEqual(p); // where older starts were, too
       finish(heap, [...live, again, q]);
     });
 

@@ -2,15 +2,31 @@
 
 import { describe, expect, test } from "vitest";
 
-import { CONTROL, HEADER, MAGIC, MAX_ALIGNMENT, MAX_SIZE } from "../../engine/layout.ts";
+import {
+  CONTROL,
+  FLAGS,
+  HEADER,
+  LARGE,
+  LINE,
+  MAGIC,
+  MAP_BLOCK,
+  MAX_ALIGNMENT,
+  MAX_SIZE,
+  REACH,
+  STARTS_BLOCK,
+  TABLE_BLOCK,
+} from "../../engine/layout.ts";
 import { FORMS, PAGE, resizable, wasmMemory } from "./engines.ts";
 import { blocksOf, tagsOf, word } from "./picture.ts";
 import { DEFAULT_SMALL, type HeapOptions, heapOf, type TestHeap, uncreated } from "./test-heap.ts";
 
 /** The memory that a heap at base 0 has at first. */
 const FIRST_BREAK = PAGE;
-/** With a limit this near the first map reaches to it, so that no new one gets in between. */
+/** With a limit this near the first starts reach to it, so that no longer ones get in between. */
 const NEAR: HeapOptions = { limit: 4 * PAGE };
+
+/** Size of a large block for a request: whole lines. */
+const whole = (bytes: number): number => Math.ceil((bytes + HEADER) / LINE) * LINE;
 
 describe.each(FORMS)("%s", (form) => {
   const plain = (options: HeapOptions = {}): Promise<TestHeap> => heapOf(form, options);
@@ -123,7 +139,7 @@ describe.each(FORMS)("%s", (form) => {
       const { address, size } = heap.top;
       expect(heap.break).toBe(FIRST_BREAK);
       expect(heap.allocate(size + 1000)).toBe(address);
-      expect(heap.picture(p)).toBe(`used 112, used ${size + 1008}, top`);
+      expect(heap.picture(p)).toBe(`used 112, used ${whole(size + 1000)}, top`);
       expect(heap.break).toBe(FIRST_BREAK + PAGE);
     });
 
@@ -132,7 +148,7 @@ describe.each(FORMS)("%s", (form) => {
       const { address, size } = heap.top;
       expect(heap.allocate(size - HEADER + 1)).toBe(address);
       expect(heap.break).toBe(FIRST_BREAK + PAGE);
-      expect(heap.top.size).toBe(PAGE - 16);
+      expect(heap.top.size).toBe(PAGE + size - whole(size - HEADER + 1));
       expect(heap.breakMoves).toBe(2);
     });
 
@@ -146,7 +162,7 @@ describe.each(FORMS)("%s", (form) => {
     });
 
     test("nor where free blocks would be enough together, but not one of them", async () => {
-      const heap = await plain({ ...NEAR, base: 1024 }); // two pages at first: the map reaches the limit
+      const heap = await plain({ ...NEAR, base: 1024 }); // two pages at first: the starts reach the limit
       const [p, , q] = [50_000, 10, 50_000, 10].map((size) => heap.allocate(size)) as [
         number,
         number,
@@ -156,7 +172,7 @@ describe.each(FORMS)("%s", (form) => {
       heap.release(q);
       const { address } = heap.top;
       expect(heap.allocate(60_000)).toBe(address);
-      expect(heap.picture(p)).toBe("free 50016, used 16, free 50016, used 16, used 60016, top");
+      expect(heap.picture(p)).toBe("free 50048, used 16, free 50048, used 16, used 60032, top");
     });
 
     test.each([0, 1, 100_000, 1_000_000])(
@@ -233,31 +249,31 @@ describe.each(FORMS)("%s", (form) => {
           live.push(p);
         for (const p of live) expect(heap.release(p)).toBe("OK");
       }
-      // The table of descriptors and the map have moved, no more.
+      // The table of descriptors, the map and the starts have moved, no more.
       expect(heap.allocate(largest)).toBeGreaterThan(0);
     });
 
-    test("a larger map comes along where blocks go beyond the old one, whose space is given back", async () => {
+    test("longer starts come along where blocks go beyond the old ones, whose space is given back", async () => {
       const heap = await plain();
       const old = blocksOf(heap.memory, heap.base)[0]!;
       expect(old).toMatchObject({ address: heap.base + CONTROL, kind: "own" });
       const p = heap.allocate(10 * PAGE);
-      expect(heap.picture(old.address)).toMatch(/^free 784, own \d+, used 655376, top$/);
+      expect(heap.picture(old.address)).toMatch(/^free 112, own \d+, used 655424, top$/);
       expect(heap.owns(p)).toBe(true);
-      expect(heap.allocate(700)).toBe(old.address);
+      expect(heap.allocate(100)).toBe(old.address);
     });
 
-    test("a larger map goes into a free block, where it parts nothing", async () => {
+    test("longer starts go into a free block, where they part nothing", async () => {
       const heap = await plain();
       const [p, q] = [heap.allocate(20_000), heap.allocate(10)];
       heap.release(p);
       heap.allocate(20 * PAGE);
-      expect(heap.picture(p)).toMatch(/^own \d+, free \d+, used 16, used 1310736, top$/);
+      expect(heap.picture(p)).toMatch(/^own \d+, free \d+, used 16, used 1310784, top$/);
       expect(heap.owns(q)).toBe(true);
       heap.expectSound();
     });
 
-    test("a map that can't move leaves the free blocks alone", async () => {
+    test("starts that can't move leave the free blocks alone", async () => {
       const heap = await plain({ memory: wasmMemory(0, 4) });
       const p = heap.allocate(20_000);
       heap.allocate(10);
@@ -415,13 +431,13 @@ describe.each(FORMS)("%s", (form) => {
     test("at the start of the heap nothing is before it", async () => {
       const heap = await plain();
       const first = heap.base + CONTROL;
-      heap.allocate(10 * PAGE); // the map moves away from the start
-      const p = heap.allocate(700);
+      heap.allocate(10 * PAGE); // the starts move away from the start
+      const p = heap.allocate(100);
       expect(p).toBe(first);
       expect(tagsOf(heap.memory, p)).toBe("in use, previous in use");
       expect(heap.release(p)).toBe("OK");
       expect(tagsOf(heap.memory, p)).toBe("free, previous in use");
-      expect(heap.picture(p)).toMatch(/^free 784, own /);
+      expect(heap.picture(p)).toMatch(/^free 112, own /);
     });
 
     test("at the end of the heap nothing is behind it", async () => {
@@ -498,7 +514,7 @@ describe.each(FORMS)("%s", (form) => {
       expect(tagsOf(heap.memory, q + 224)).toBe("in use, previous in use");
     });
 
-    test("in place where a larger map, which was behind it, goes into a free block", async () => {
+    test("in place where longer starts, which were behind it, go into a free block", async () => {
       const heap = await plain();
       const p = heap.allocate(60_000);
       heap.allocate(10);
@@ -508,7 +524,7 @@ describe.each(FORMS)("%s", (form) => {
       heap.release(p);
       expect(heap.reallocate(q, 100 * PAGE)).toBe(q);
       expect(heap.picture(heap.base + CONTROL)).toMatch(
-        /^own \d+, free \d+, used 16, used 6553616, top$/,
+        /^own \d+, free \d+, used 16, used 6553664, top$/,
       );
       heap.expectSound();
     });
@@ -541,18 +557,18 @@ describe.each(FORMS)("%s", (form) => {
       },
     );
 
-    test("in place where the map behind the free block behind it has to be longer", async () => {
+    test("in place where the starts behind the free block behind it have to be longer", async () => {
       const heap = await plain({ small: DEFAULT_SMALL });
       const p = heap.allocate(20_000);
       for (const size of [30e6, 29.5e6, 62e6]) expect(heap.reallocate(p, size)).toBe(p);
       heap.expectSound();
     });
 
-    test("next fit goes on where a map that gives way comes to be", async () => {
+    test("next fit goes on where starts that give way come to be", async () => {
       const heap = await plain({ fit: "next", margin: 0 });
       const p = heap.allocate(100);
       expect(heap.reallocate(p, 20e6)).toBe(p);
-      heap.allocate(780);
+      heap.allocate(100); // where the first starts were
       const [x, y] = [heap.allocate(1000), heap.allocate(1000)];
       const z = heap.allocate(100);
       heap.release(y);
@@ -790,7 +806,7 @@ describe.each(FORMS)("%s", (form) => {
       expect(heap.breakMoves).toBe(breakMoves);
     });
 
-    test("reset: a heap without slabs is one block, but for its map", async () => {
+    test("reset: a heap without slabs is one block, but for its starts", async () => {
       const heap = await plain();
       const before = heap.top;
       for (let size = 0; size < 3000; size += 100) heap.allocate(size);
@@ -830,6 +846,104 @@ describe.each(FORMS)("%s", (form) => {
       }
       expect(entries.filter(({ kind }) => kind === 1 || kind === 3)).toHaveLength(31);
       expect(entries.at(-1)).toMatchObject({ address: heap.top.address, kind: 0 });
+    });
+  });
+
+  describe("what a heap takes for itself", () => {
+    const control = (heap: TestHeap, at: number): number => word(heap.memory, heap.base + at) >>> 0;
+    const sizeAt = (heap: TestHeap, at: number): number =>
+      word(heap.memory, control(heap, at) - HEADER) & ~FLAGS;
+
+    test("large blocks need starts, but no map", async () => {
+      const heap = await plain({ small: DEFAULT_SMALL });
+      for (let left = 100; left > 0; left--) heap.allocate(100_000);
+      expect(control(heap, REACH)).toBe(0);
+      expect(sizeAt(heap, STARTS_BLOCK)).toBeLessThan(10_000_000 / 1500);
+    });
+
+    test("the map reaches as far as there are slabs, and some way ahead", async () => {
+      const heap = await plain({ small: DEFAULT_SMALL });
+      const low = heap.allocateSlot(100);
+      heap.allocate(1_000_000);
+      expect(control(heap, REACH)).toBeGreaterThan(low);
+      expect(control(heap, REACH)).toBeLessThan(200_000);
+      const high = heap.allocateSlot(500);
+      heap.allocate(1_000_000);
+      expect(high).toBeGreaterThan(1_000_000);
+      expect(control(heap, REACH)).toBeGreaterThan(high);
+      expect(control(heap, REACH)).toBeLessThan(1_500_000);
+      for (const p of [low, high]) expect(heap.release(p)).toBe("OK");
+    });
+
+    test("the table is about as long as there are slabs, which change their places in it", async () => {
+      const heap = await plain({ small: DEFAULT_SMALL });
+      const sizes = [1000, 500, 250, 120, 60];
+      const live = Array.from({ length: 5000 }, (_, i) => heap.allocate(sizes[i % 5]!));
+      const longest = sizeAt(heap, TABLE_BLOCK);
+      // In no order that slabs were made in.
+      for (let i = 0; i < live.length; i++) {
+        const at = (i * 1009) % live.length;
+        if (at % 500 !== 0) expect(heap.release(live[at]!)).toBe("OK");
+        if (i % 500 === 0) heap.expectSound();
+      }
+      heap.allocate(heap.top.size + 100_000); // gives up to two empty slabs back
+      for (let left = 20; left > 0; left--) heap.allocate(heap.top.size + PAGE);
+      expect(sizeAt(heap, TABLE_BLOCK)).toBeLessThan(longest / 4);
+      for (let at = 0; at < live.length; at += 500) expect(heap.release(live[at]!)).toBe("OK");
+    });
+
+    test("before the break moves, a map that is too long gets shorter", async () => {
+      const heap = await plain({ small: DEFAULT_SMALL });
+      const live = Array.from({ length: 4000 }, () => heap.allocate(1000));
+      const longest = sizeAt(heap, MAP_BLOCK);
+      for (const p of live) heap.release(p);
+      for (let left = 200; left > 0; left--) heap.allocate(heap.top.size + 1000);
+      expect(sizeAt(heap, MAP_BLOCK)).toBeLessThan(longest / 2);
+    });
+
+    test("a class that lost its slabs takes blocks first, as at the beginning", async () => {
+      const heap = await plain({ small: DEFAULT_SMALL });
+      const isSlot = (p: number): boolean =>
+        heap.walk().some(({ address, kind }) => address === p && kind === 3);
+      const first = heap.allocate(400);
+      expect(isSlot(first)).toBe(false);
+      const slot = heap.allocateSlot(400);
+      expect(isSlot(heap.allocate(400))).toBe(true);
+      for (const { address, kind } of heap.walk()) if (kind === 3) heap.release(address);
+      expect(heap.owns(slot)).toBe(false);
+      heap.allocate(20 * PAGE);
+      expect(isSlot(heap.allocate(400))).toBe(false);
+    });
+
+    test("arrays that are aligned to a line leave no holes", async () => {
+      const heap = await plain();
+      const [p, q, r] = [20_000, 30_001, LARGE].map((size) => heap.allocate(size, LINE)) as [
+        number,
+        number,
+        number,
+      ];
+      expect([p % LINE, q - p, r - q]).toEqual([0, whole(20_000), whole(30_001)]);
+      heap.release(q);
+      expect(heap.allocate(29_000, LINE)).toBe(q);
+      expect(heap.picture(q)).toBe(
+        `used ${whole(29_000)}, free ${whole(30_001) - whole(29_000)}, used ${whole(LARGE)}, top`,
+      );
+    });
+
+    test("where there is no room for a whole line, granules do", async () => {
+      const heap = await plain();
+      const p = heap.allocate(20_000);
+      heap.allocate(10);
+      heap.release(p);
+      const has = whole(20_000);
+      expect(heap.allocate(has - 16 - HEADER)).toBe(p); // a line more would be too much
+      expect(heap.picture(p)).toBe(`used ${has}, used 16, top`);
+      expect(heap.reallocate(p, LARGE)).toBe(p);
+      expect(heap.picture(p)).toBe(
+        `used ${whole(LARGE)}, free ${has - whole(LARGE)}, used 16, top`,
+      );
+      expect(heap.reallocate(p, has - HEADER)).toBe(p);
+      expect(heap.picture(p)).toBe(`used ${has}, used 16, top`);
     });
   });
 
@@ -925,13 +1039,13 @@ describe.each(FORMS)("%s", (form) => {
       const before = heap.break;
       expect(heap.engine.heap_trim()).toBeGreaterThan(500_000);
       expect(heap.break).toBeLessThan(before - 500_000);
-      // What is left is the map and the table, out of the way: little more than the first few blocks.
+      // What is left is the starts, the map and the table, out of the way: little more than the first few blocks.
       expect(heap.break - heap.base).toBeLessThan(PAGE);
       heap.allocate(100);
       heap.expectSound();
     });
 
-    test("with the map at its end, which goes where it is out of the way", async () => {
+    test("with the starts at its end, which go where they are out of the way", async () => {
       const heap = await plain({ memory: resizable(0) });
       const p = heap.allocate(10);
       const q = heap.reallocate(heap.allocate(10), 20 * PAGE) as number;

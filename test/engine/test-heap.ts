@@ -88,9 +88,9 @@ export class TestHeap {
     return p;
   }
 
-  /** A slot of a slab: the first requests of a size class go to blocks. */
+  /** A slot of a slab: the first requests of a size class go to blocks, more of them the larger the heap. */
   allocateSlot(size: number): number {
-    for (let left = 20; left > 0; left--) {
+    for (let left = 200; left > 0; left--) {
       const p = this.allocate(size);
       if (this.walk().some(({ address, kind }) => address === p && kind === 3)) return p;
     }
