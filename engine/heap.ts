@@ -243,7 +243,8 @@ function deallocateBlock(p: i32, traps: bool): i32 {
 }
 
 function refuse(p: i32, traps: bool): i32 {
-  return answer(below(p, load32(heap + BREAK)) ? blockError(p) : OUT_OF_HEAP, traps);
+  if (!below(p, load32(heap + BREAK))) return deallocateStray(p, traps);
+  return answer(blockError(p), traps);
 }
 
 /** Blocks below this size are held: a 64th of a small heap, 4.5 KiB and a 1024th of a large one, none without slabs. */
