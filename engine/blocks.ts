@@ -434,16 +434,13 @@ function raiseStarts(p: i32, top: i32): void {
   give(p);
 }
 
-/** The heap's first break and first starts; false where the memory is too small. */
-export function createBlocks(): bool {
+/** The heap's first block and first starts, for which it is large enough. */
+export function createBlocks(): void {
   tagUsed(first, load32(heap + BREAK) - first, PREVIOUS_IN_USE);
   store32(heap + TOP, first);
   store32(heap + FRESH, first);
   store32(heap + ROVER, first);
-  const bytes: i32 = startsBytesFor(load32(heap + BREAK), 0, false);
-  if (below(sizeOf(first), bytes)) return false;
-  extendStarts(bytes, 0);
-  return true;
+  extendStarts(startsBytesFor(load32(heap + BREAK), 0, false), 0);
 }
 
 // Giving back -----------------------------------------------------------------------------------------------------------
@@ -523,7 +520,7 @@ export function shrink(p: i32, size: i32): void {
   const h: i32 = header(p);
   size = wholeSize(size, h & -GRANULE);
   const rest: i32 = (h & -GRANULE) - size;
-  if (rest < LEAST_REST) return;
+  if (below(rest, LEAST_REST)) return;
   const r: i32 = (p + size) | 0;
   tagUsed(p, size, h & FLAGS);
   tagUsed(r, rest, IN_USE | PREVIOUS_IN_USE);

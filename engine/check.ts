@@ -2,7 +2,7 @@
 
 import { below, enter, hasBit, load16, load32, load8 } from "#memory";
 import { binOf, firstIn } from "./bins.ts";
-import { isBlock, mark, placeFor, settle } from "./blocks.ts";
+import { BEST_FIT, isBlock, mark, placeFor, settle } from "./blocks.ts";
 import {
   BASE,
   BIN_COUNT,
@@ -24,6 +24,7 @@ import {
   entryOf,
   first,
   FIRST_ENTRY,
+  FIT,
   FRESH,
   GAP,
   GAPS,
@@ -43,6 +44,7 @@ import {
   KEPT,
   KIND,
   LIMIT,
+  MAP,
   linksAt,
   mapAt,
   MAP_BLOCK,
@@ -52,6 +54,7 @@ import {
   NO_SLAB,
   ORIGIN,
   OWN,
+  OWNED,
   PEAK,
   PLACES,
   PREVIOUS,
@@ -62,16 +65,19 @@ import {
   REACH,
   RECIPROCAL_SHIFT,
   reciprocalOf,
+  ROVER,
   slotsIn,
   startOf,
   STARTS,
   STARTS_BLOCK,
   STARTS_END,
   SUMMARY,
+  TABLE,
   TABLE_BLOCK,
   TAIL,
   TOP,
 } from "./layout.ts";
+import { reachOfMap, roomIn, tableRoom } from "./slabs.ts";
 
 // The walk ------------------------------------------------------------------------------------------------------------------
 
@@ -156,7 +162,9 @@ export function broken(): i32 {
   const stop: i32 = load32(heap + BREAK);
   if (!isHeap(heap) || (stop & (GRANULE - 1)) != 0 || below(load32(heap + LIMIT), stop))
     return found(H + 1, heap);
+  if (below(load32(heap + OWNED), stop)) return found(H + 3, heap);
   let code: i32 = checkBlocks();
+  if (code == 0) code = checkTables();
   if (code == 0) code = checkBins();
   if (code == 0) code = checkMap();
   if (code == 0) code = checkClasses();
@@ -167,6 +175,10 @@ export function broken(): i32 {
 let freeBlocks: i32 = 0;
 /** Slabs, likewise for checkClasses. */
 let slabs: i32 = 0;
+/** Cells of those, likewise for checkMap. */
+let slabCells: i32 = 0;
+/** Blocks of starts, map and table, likewise for checkTables. */
+let tables: i32 = 0;
 
 function checkBlocks(): i32 {
   const top: i32 = load32(heap + TOP);
@@ -177,6 +189,9 @@ function checkBlocks(): i32 {
   let lastCard: i32 = (heap >>> CARD_SHIFT) - 1;
   freeBlocks = 0;
   slabs = 0;
+  slabCells = 0;
+  tables = 0;
+  let roving: bool = load32(heap + FIT) != BEST_FIT;
   let p: i32 = first;
   while (p != top) {
     const h: i32 = header(p);
@@ -185,6 +200,7 @@ function checkBlocks(): i32 {
     if (((h & PREVIOUS_IN_USE) != 0) != (before != 0)) return found(B + 2, p);
     if (!isStartSound(p, lastCard)) return found(M + 1, p);
     lastCard = p >>> CARD_SHIFT;
+    if (p == load32(heap + ROVER)) roving = false;
     if ((h & IN_USE) == 0) {
       if (load32(p + size - 2 * HEADER) != size) return found(B + 3, p);
       if (before == 0) return found(B + 4, p);
@@ -197,11 +213,14 @@ function checkBlocks(): i32 {
       const wrong: i32 = checkSlab(p, h, size);
       if (wrong != 0) return found(wrong, p);
       slabs++;
-    } else if ((h & OWN) != 0 && !isTable(p)) return found(M + 2, p);
+      slabCells += size >>> CELL_SHIFT;
+    } else if (isTable(p)) tables++;
+    else if ((h & OWN) != 0) return found(M + 4, p);
     before = h & IN_USE;
     p = (p + size) | 0;
   }
   if (before == 0) return found(B + 4, top);
+  if (roving && top != load32(heap + ROVER)) return found(B + 6, load32(heap + ROVER));
   if (header(top) != ((stop - top) | PREVIOUS_IN_USE)) return found(B + 5, top);
   if (below(load32(heap + FRESH), top)) return found(B + 5, top);
   if (!isStartSound(top, lastCard)) return found(M + 1, top);
@@ -233,8 +252,9 @@ function isEmptyBetween(card: i32, end: i32): bool {
   return true;
 }
 
-/** Whether the block at `p` is that of the starts, the map or the table. */
+/** Whether the block at `p` is that of the starts, the map or the table, and the heap's own. */
 function isTable(p: i32): bool {
+  if ((header(p) & OWN) == 0) return false;
   return (
     p == load32(heap + STARTS_BLOCK) ||
     p == load32(heap + MAP_BLOCK) ||
@@ -242,9 +262,45 @@ function isTable(p: i32): bool {
   );
 }
 
+/** The words that lead to starts, map and table are what their blocks say. */
+function checkTables(): i32 {
+  const starts: i32 = load32(heap + STARTS_BLOCK);
+  const map: i32 = load32(heap + MAP_BLOCK);
+  const table: i32 = load32(heap + TABLE_BLOCK);
+  if (tables != 1 + (map != 0 ? 1 : 0) + (table != 0 ? 1 : 0)) return found(M + 4, heap);
+  const card: i32 = heap >>> CARD_SHIFT;
+  const end: i32 = load32(heap + STARTS_END);
+  if (
+    load32(heap + STARTS) != ((starts - card) | 0) ||
+    end != card + sizeOf(starts) - HEADER ||
+    end <= load32(heap + BREAK) >>> CARD_SHIFT
+  )
+    return found(M + 4, starts);
+  if (
+    map == 0
+      ? load32(heap + REACH) != 0
+      : load32(heap + MAP) != ((map - ((heap >>> CELL_SHIFT) << 1)) | 0) ||
+        load32(heap + REACH) != reachOfMap()
+  )
+    return found(M + 4, map);
+  if (map != 0 && load32(heap + MAP_USED) > load32(heap + REACH) >>> CELL_SHIFT)
+    return found(M + 3, map);
+  const has: i32 = load32(heap + NEXT_DESCRIPTOR) - FIRST_ENTRY;
+  if (
+    table == 0
+      ? has != 0
+      : load32(heap + TABLE) != ((table - (FIRST_ENTRY << DESCRIPTOR_SHIFT)) | 0) ||
+        has > tableRoom() ||
+        tableRoom() > roomIn(sizeOf(table))
+  )
+    return found(S + 7, table);
+  return 0;
+}
+
 /** The map has entries in the cells of slabs, all of them and no others. */
 function checkMap(): i32 {
   const end: i32 = load32(heap + REACH) >>> CELL_SHIFT;
+  let left: i32 = slabCells;
   for (let cell: i32 = heap >>> CELL_SHIFT; cell < end; cell++) {
     const address: i32 = cell << CELL_SHIFT;
     const entry: i32 = load16(mapAt(address));
@@ -253,15 +309,9 @@ function checkMap(): i32 {
     if (cell >= load32(heap + MAP_USED)) return found(M + 3, address);
     const base: i32 = load32(descriptorAt(entry) + BASE);
     if (!below(address - base, sizeOf(base) & -CELL)) return found(M + 2, address);
+    left--;
   }
-  for (let entry: i32 = FIRST_ENTRY; entry < load32(heap + NEXT_DESCRIPTOR); entry++) {
-    const base: i32 = load32(descriptorAt(entry) + BASE);
-    for (let cell: i32 = (sizeOf(base) >>> CELL_SHIFT) - 1; cell >= 0; cell--) {
-      if (entryOf(base + (cell << CELL_SHIFT)) != entry)
-        return found(M + 2, base + (cell << CELL_SHIFT));
-    }
-  }
-  return 0;
+  return left == 0 ? 0 : found(M + 2, load32(heap + MAP_BLOCK));
 }
 
 function checkSlab(p: i32, h: i32, size: i32): i32 {
@@ -341,6 +391,7 @@ function checkClasses(): i32 {
       const d: i32 = descriptorAt(entry);
       if (!isListed(d) || classOf(d) != c) return found(S + 4, d);
       if (load16(linksAt(entry) + PREVIOUS) != previous) return found(S + 4, d);
+      if (isEmpty(d) && load16(c + KEPT) != entry) return found(S + 4, d);
       previous = entry;
       entry = load16(linksAt(entry) + NEXT);
       length++;

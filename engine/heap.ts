@@ -81,8 +81,7 @@ import {
   giveSlot,
   lowerMap,
   lowerTable,
-  releaseEmpty,
-  shortenMap,
+  release,
   slotError,
   slotSize,
   takeBlock,
@@ -93,6 +92,9 @@ import {
 export const DEFAULT_SMALL: i32 = 1008;
 
 // Creating ----------------------------------------------------------------------------------------------------------------
+
+/** What a heap has at least behind its control block: room for the starts of the least first break, and for some blocks. */
+const LEAST_ROOM: i32 = 1024;
 
 /** Where the control block of a heap with this base is: address 0 stays free, so that no pointer is 0. */
 function controlFor(base: i32): i32 {
@@ -108,7 +110,7 @@ export function create(base: i32, limit: i32, margin: i32, fit: i32, small: i32)
   const at: i32 = controlFor(base);
   const end: i32 = memoryEnd();
   const highest: i32 = limit == 0 ? HIGHEST : limit & -GRANULE;
-  const least: i32 = at + CONTROL + 2 * CELL;
+  const least: i32 = at + CONTROL + LEAST_ROOM;
   if (below(at, base) || small < 0 || small > MAX_SMALL || fit < 0 || fit > NEXT_FIT)
     return BAD_OPTIONS;
   if (below(least, at) || below(highest, least)) return limit == 0 ? OUT_OF_MEMORY : BAD_OPTIONS;
@@ -117,7 +119,6 @@ export function create(base: i32, limit: i32, margin: i32, fit: i32, small: i32)
     target = below(end, least) ? least : end;
     if (!growTo(target)) return OUT_OF_MEMORY;
   }
-  const before: i32 = heap;
   zero(at, CONTROL);
   store32(at + BREAK, target);
   store32(at + LIMIT, highest);
@@ -128,18 +129,10 @@ export function create(base: i32, limit: i32, margin: i32, fit: i32, small: i32)
   store32(at + MOVES, 1);
   store32(at + PEAK, target - at);
   useHeap(at);
-  if (!furnish()) {
-    useHeap(before);
-    return OUT_OF_MEMORY;
-  }
+  createClasses();
+  createBlocks();
   store32(at + MAGIC_AT, MAGIC);
   return OK;
-}
-
-/** What an empty heap has: classes, the first block, the starts. */
-function furnish(): bool {
-  createClasses();
-  return createBlocks();
 }
 
 /** Joins the heap made at `base`, maybe by another engine; OK or BAD_OPTIONS where there is none. */
@@ -363,9 +356,8 @@ function moveSlot(p: i32, entry: i32, size: i32): i32 {
 export function trim(keep: i32): i32 {
   enter(heap);
   if (heap == 0) return 0;
-  releaseEmpty(0);
+  release(0, 0);
   settle(PLACES);
-  shortenMap(0);
   while (lowerStarts() || lowerMap() || lowerTable()) continue;
   return trimTop(keep);
 }

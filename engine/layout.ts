@@ -31,24 +31,28 @@
 // Invariants (proved by check.ts, broken one by one in test/engine/check.test.ts):
 //   H1  the control block begins with MAGIC, the break is a multiple of 16 and not above the limit
 //   H2  the footprint's parts are right: gaps add up to GAPS, the peak is not below the footprint
+//   H3  the memory up to the break is the heap's: OWNED is not below it
 //   B1  from FIRST, each block's size leads to the next and the last is the trailing one; sizes are whole granules
 //   B2  P of a block is I of the block before it
 //   B3  a free block repeats its size in its last word
 //   B4  no two free blocks are neighbours, and the block before the trailing one is in use
 //   B5  the trailing block ends at the break, and FRESH is not below it
+//   B6  with first and next fit, ROVER leads to a block
 //   F1  a free block is in the bin of its size, linked both ways
 //   F2  a bin's bit is set if and only if the bin is not empty, and a summary bit if and only if its word is not zero
 //   F3  the bins hold all free blocks but the trailing one
 //   Q1  a place holds a held block of a size that belongs there, and every held block is in its place
 //   M1  a card's start is that of the first block that starts in it (0: none does)
 //   M2  the map has an entry for each cell below REACH: of a slab's cell its descriptor, of any other 0
-//   M3  no cell from MAP_USED on is a slab's
+//   M3  no cell from MAP_USED on is a slab's, and the map reaches as far
+//   M4  the blocks that are the heap's own are slabs, starts, map and table; starts and map are what their blocks have room for
 //   S1  a slab is a block of whole cells, or a granule more, and its descriptor leads back to it
 //   S2  a slab's slots in use are within its number of slots
 //   S3  a slab marked as full has no free slot to give; one that is not, and is not current, is in its class's list
-//   S4  a class's list is linked both ways and holds slabs of the class that are neither full nor current
+//   S4  a class's list is linked both ways and holds slabs of the class, none full or current, and none empty but KEPT
 //   S5  a class's current slab is marked as such, and no other; what is available are free slots of it
 //   S6  each descriptor below NEXT_DESCRIPTOR is that of a slab, and a class's count of cells is its slabs' sum
+//   S7  the table's block has room for the descriptors and, behind that, for their links
 
 import { below, load8, load16, load32, multiply, store32, trap } from "#memory";
 
@@ -263,7 +267,8 @@ export const WARMUP: i32 = 426;
 // The starts -----------------------------------------------------------------------------------------------------------------
 //
 // A byte for a card: 0 where no block starts in it, else 1 + the granule of the card at which the first one's payload does.
-// (An object start array, as collectors of garbage have it: Wilson and Moher, "A card-marking scheme", 1989.)
+// (A crossing map, as collectors of garbage have for their cards: Jones, Hosking, Moss, "The Garbage Collection Handbook",
+// 2011.)
 
 /** Address of the start of the card of `address`. */
 export function startAt(address: i32): i32 {

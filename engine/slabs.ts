@@ -120,7 +120,7 @@ import {
  */
 const WARMUP_REQUESTS: i32 = 12;
 /** Pages that count for that. */
-const MOST_PAGES: i32 = 1024;
+const MOST_PAGES: i32 = 32;
 /** A new slab is about this part of what its class holds: 8 for an eighth. */
 const SHARE_SHIFT: i32 = 3;
 /** Slots that a slab has at least. */
@@ -244,16 +244,15 @@ export function takeBlock(size: i32, alignment: i32): i32 {
 function takeElsewhere(needed: i32, alignment: i32): i32 {
   let p: i32 = takeInside(needed, alignment);
   if (p == 0) p = takeMore(needed, alignment);
-  if (p == 0 && releaseEmpty(0)) p = take(needed, alignment);
+  if (p == 0 && release(0, 0)) p = take(needed, alignment);
   return p != 0 ? p : fail(OUT_OF_MEMORY);
 }
 
-/** A block that no bin has and the break need not move for, last from what empty slabs took; or 0. */
+/** A block that no bin has and the break need not move for, last from what slabs took without need; or 0. */
 function takeInside(needed: i32, alignment: i32): i32 {
   const p: i32 = takeNew(needed, alignment);
   if (p != 0) return p;
-  shortenMap(MOST_LOOKED);
-  return releaseEmpty(MOST_RELEASED) ? takeFree(needed, alignment) : 0;
+  return release(MOST_RELEASED, MOST_LOOKED) ? takeFree(needed, alignment) : 0;
 }
 
 // Giving back -----------------------------------------------------------------------------------------------------------
@@ -284,7 +283,7 @@ function giveSlotSlowly(p: i32, entry: i32, traps: bool): i32 {
     append(c, entry);
   }
   flipBit(d, multiply(p - load32(d + BASE), reciprocalOf(c)) >>> QUOTIENT_SHIFT);
-  if (isEmpty(d)) emptied(c, d, entry);
+  if (isEmpty(d)) emptied(c, entry);
   return OK;
 }
 
@@ -306,35 +305,41 @@ export function slotSize(entry: i32): i32 {
 }
 
 /** Keeps an empty slab, or gives it back where the class keeps one already. */
-function emptied(c: i32, d: i32, entry: i32): void {
+function emptied(c: i32, entry: i32): void {
   const kept: i32 = load16(c + KEPT);
   if (kept == 0) {
     store16(c + KEPT, entry);
     return;
   }
   unlink(c, entry);
-  releaseSlab(c, d, entry);
+  releaseSlab(c, entry);
+}
+
+/** Gives empty slabs back, and the end of a map that is too long; so many, and looking at so many cells, or all (0, 0). */
+export function release(slabs: i32, cells: i32): bool {
+  const released: bool = releaseEmpty(slabs);
+  return shortenMap(cells) || released;
 }
 
 /**
  * Gives `most` of the empty slabs back, or all (0), kept and current ones too, those of the largest classes first; whether
  * there was any. Cost: linear in the classes.
  */
-export function releaseEmpty(most: i32): bool {
+function releaseEmpty(most: i32): bool {
   let left: i32 = most;
   for (let i: i32 = CLASS_COUNT - 1; i >= 0; i--) {
     const c: i32 = classAt(i);
     const kept: i32 = load16(c + KEPT);
     if (kept != 0) {
       unlink(c, kept);
-      releaseSlab(c, descriptorAt(kept), kept);
+      releaseSlab(c, kept);
       if (--left == 0) return true;
     }
     const d: i32 = load32(c + CURRENT); // not empty where there is none
     if (!isEmpty(d)) continue;
     store32(c + CURRENT, heap + NO_SLAB);
     store32(c + SLOTS, 0);
-    releaseSlab(c, d, entryOf(load32(d + BASE)));
+    releaseSlab(c, entryOf(load32(d + BASE)));
     if (--left == 0) return true;
   }
   return left != most;
@@ -421,16 +426,15 @@ function takeCells(c: i32): i32 {
 /** Makes an empty slab for a class; its entry, or 0 where blocks are to serve instead. */
 function createSlab(c: i32): i32 {
   if (isEarly(c)) return 0;
-  if (!hasDescriptor()) return 0;
   const base: i32 = takeCells(c);
-  if (base == 0) return 0;
+  if (base == 0) return tooEarly(c);
   const cells: i32 = sizeOf(base) >>> CELL_SHIFT;
-  if (!reachTo((base >>> CELL_SHIFT) + cells)) {
+  const end: i32 = (base >>> CELL_SHIFT) + cells;
+  if (!hasDescriptor() || !reachTo(end)) {
     give(base);
-    return 0;
+    return tooEarly(c);
   }
   own(base);
-  const end: i32 = (base >>> CELL_SHIFT) + cells;
   if (load32(heap + MAP_USED) < end) store32(heap + MAP_USED, end);
   const entry: i32 = load32(heap + NEXT_DESCRIPTOR);
   store32(heap + NEXT_DESCRIPTOR, entry + 1);
@@ -453,14 +457,20 @@ function isEarly(c: i32): bool {
   return true;
 }
 
+/** No slab can be had: blocks serve for a while before the next try. */
+function tooEarly(c: i32): i32 {
+  store16(c + WARMUP, 0);
+  return 0;
+}
+
 /** KIND of a slab that is neither full nor current. */
 function kindFor(c: i32): i32 {
   return (reciprocalOf(c) << RECIPROCAL_SHIFT) | ((c - heap) >>> (CLASS_SHIFT - CLASS_UNIT));
 }
 
 /** Gives a slab that has no slot in use and is in no list back to the blocks. */
-function releaseSlab(c: i32, d: i32, entry: i32): void {
-  const base: i32 = load32(d + BASE);
+function releaseSlab(c: i32, entry: i32): void {
+  const base: i32 = load32(descriptorAt(entry) + BASE);
   const cells: i32 = sizeOf(base) >>> CELL_SHIFT;
   const left: i32 = load32(c + CELLS) - cells;
   store32(c + CELLS, left);
@@ -495,26 +505,30 @@ function mapBytes(end: i32): i32 {
   return blockSizeFor((cells + (cells >>> AHEAD_SHIFT) + LEAST_AHEAD) << 1);
 }
 
-/** Gives what the map has too much back, if it is much; looks at `most` of its cells to find out, or all (0). */
-export function shortenMap(most: i32): void {
+/**
+ * Gives what the map has too much back, if it is much; looks at `most` of its cells to find out, or all (0). Whether it was
+ * much.
+ */
+function shortenMap(most: i32): bool {
   const map: i32 = load32(heap + MAP_BLOCK);
-  if (map == 0) return;
+  if (map == 0) return false;
   let end: i32 = load32(heap + MAP_USED);
-  for (let left: i32 = most - 1; end != heap >>> CELL_SHIFT && left != 0; left--) {
+  for (let left: i32 = most == 0 ? -1 : most; end != heap >>> CELL_SHIFT && left != 0; left--) {
     if (entryOf((end - 1) << CELL_SHIFT) != 0) break;
     end--;
   }
   store32(heap + MAP_USED, end);
   const bytes: i32 = mapBytes(end);
-  if (sizeOf(map) - bytes <= bytes >>> AHEAD_SHIFT) return;
+  if (sizeOf(map) - bytes <= bytes >>> AHEAD_SHIFT) return false;
   shrink(map, bytes);
-  setReach();
+  store32(heap + REACH, reachOfMap());
+  return true;
 }
 
-/** The map reaches as far as its block has entries for. */
-function setReach(): void {
+/** How far the map reaches: as far as its block has entries for. */
+export function reachOfMap(): i32 {
   const end: i32 = (heap >>> CELL_SHIFT) + ((sizeOf(load32(heap + MAP_BLOCK)) - HEADER) >>> 1);
-  store32(heap + REACH, (end < LAST_CELL ? end : LAST_CELL) << CELL_SHIFT);
+  return (end < LAST_CELL ? end : LAST_CELL) << CELL_SHIFT;
 }
 
 /** Puts the map, if it is the last block, into a free block; false where it is not, or none has the room. */
@@ -537,7 +551,7 @@ function moveMap(p: i32): void {
   zero(p + kept, payload - kept);
   store32(heap + MAP_BLOCK, p);
   store32(heap + MAP, p - (firstCell << 1));
-  setReach();
+  store32(heap + REACH, reachOfMap());
   if (old != 0) give(old);
 }
 
@@ -577,13 +591,13 @@ function moveDescriptor(from: i32, to: i32): void {
 }
 
 /** Descriptors that the table has room for: their links begin where that ends. */
-function tableRoom(): i32 {
+export function tableRoom(): i32 {
   const table: i32 = load32(heap + TABLE_BLOCK);
   return table == 0 ? 0 : (linksAt(FIRST_ENTRY) - table) >>> DESCRIPTOR_SHIFT;
 }
 
 /** Descriptors, with their links, for which there is room in a block. */
-function roomIn(size: i32): i32 {
+export function roomIn(size: i32): i32 {
   return ((size - HEADER) / (DESCRIPTOR_BYTES + LINKS_BYTES)) | 0;
 }
 

@@ -21,6 +21,7 @@ import {
   CLASS_UNIT,
   DESCRIPTOR_BYTES,
   FIRST_ENTRY,
+  FIT as FIT_AT,
   FRESH,
   GAP,
   GAPS,
@@ -40,21 +41,26 @@ import {
   LIMIT,
   MAGIC_AT,
   MAP,
+  MAP_BLOCK,
   MAP_USED,
   NEXT_DESCRIPTOR,
   NO_SLAB,
   ORIGIN,
   OWN,
+  OWNED,
   PEAK,
   PLACES,
   PREVIOUS,
   PREVIOUS_IN_USE,
   REACH,
+  ROVER,
   SLOTS,
   STARTS,
+  STARTS_BLOCK,
   STARTS_END,
   SUMMARY,
   TABLE,
+  TABLE_BLOCK,
   TAIL,
   TOP,
   useHeap,
@@ -223,6 +229,8 @@ const crimes: [invariant: string, what: string, commit: (heap: BusyHeap) => void
     (heap) => heap.setControl(PEAK, heap.engine.heap_stat(0) - 16),
   ],
 
+  ["H3", "OWNED below the break", (heap) => heap.setControl(OWNED, heap.break - 16)],
+
   ["B1", "a block of size 0", (heap) => heap.setHeader(heap.last(), IN_USE | PREVIOUS_IN_USE)],
   [
     "B1",
@@ -283,6 +291,15 @@ const crimes: [invariant: string, what: string, commit: (heap: BusyHeap) => void
     "B5",
     "FRESH is below the trailing block",
     (heap) => heap.setControl(FRESH, heap.control(TOP) - 16),
+  ],
+
+  [
+    "B6",
+    "a rover within a block",
+    (heap) => {
+      heap.setControl(FIT_AT, 1);
+      heap.setControl(ROVER, heap.last() + GRANULE);
+    },
   ],
 
   [
@@ -410,11 +427,41 @@ const crimes: [invariant: string, what: string, commit: (heap: BusyHeap) => void
     },
   ],
   [
-    "M2",
+    "M4",
     "no entry at a slab's start",
     (heap) => heap.setHalf(heap.mapAt(heap.slabs()[0]!.base), 0),
   ],
+  ["M3", "MAP_USED beyond the map", (heap) => heap.setControl(MAP_USED, 1 << 20)],
   ["M3", "MAP_USED below the last slab", (heap) => heap.setControl(MAP_USED, 1)],
+
+  [
+    "M4",
+    "starts that are not the heap's own",
+    (heap) => {
+      const p = heap.control(STARTS_BLOCK);
+      heap.setHeader(p, heap.header(p) & ~OWN);
+    },
+  ],
+  [
+    "M4",
+    "a block that is the heap's own, for nothing",
+    (heap) => heap.setHeader(heap.last(), heap.header(heap.last()) | OWN),
+  ],
+  [
+    "M4",
+    "more starts than there is room for",
+    (heap) => heap.setControl(STARTS_END, heap.control(STARTS_END) + 1),
+  ],
+  [
+    "M4",
+    "a map a cell shorter than its block",
+    (heap) => heap.setControl(REACH, heap.control(REACH) - CELL),
+  ],
+  [
+    "M4",
+    "a map that begins elsewhere",
+    (heap) => heap.setControl(MAP_BLOCK, heap.control(TABLE_BLOCK)),
+  ],
 
   [
     "S1",
@@ -515,6 +562,11 @@ const crimes: [invariant: string, what: string, commit: (heap: BusyHeap) => void
     (heap) => heap.setHalf(heap.slab("full").c + KEPT, heap.slab("full").entry),
   ],
   [
+    "S4",
+    "an empty slab in a list that is not kept",
+    (heap) => heap.setHalf(heap.slabs().find(({ c }) => heap.half(c + KEPT) !== 0)!.c + KEPT, 0),
+  ],
+  [
     "S5",
     "the current slab is not marked",
     (heap) => heap.set(heap.slab("current").d + KIND, heap.slab("current").kind & ~IS_CURRENT),
@@ -550,6 +602,11 @@ const crimes: [invariant: string, what: string, commit: (heap: BusyHeap) => void
     "S6",
     "a descriptor more",
     (heap) => heap.setControl(NEXT_DESCRIPTOR, heap.control(NEXT_DESCRIPTOR) + 1),
+  ],
+  [
+    "S7",
+    "links beyond the table's block",
+    (heap) => heap.setControl(LINKS, heap.control(LINKS) + 65536),
   ],
 ];
 

@@ -253,6 +253,36 @@ describe.each(FORMS)("%s", (form) => {
       expect(heap.allocate(largest)).toBeGreaterThan(0);
     });
 
+    test.each(["best", "first", "next"] as const)(
+      "before a request fails, a map that is too long is shortened; fit %s",
+      async (fit) => {
+        const heap = await plain({ limit: 16 << 20, small: DEFAULT_SMALL, fit });
+        heap.allocate(14 << 20); // so that the map reaches far
+        const slots = Array.from({ length: 200 }, () => heap.allocate(64));
+        for (let size = 1 << 20; size > DEFAULT_SMALL; size = Math.floor(size * 0.8))
+          while (typeof heap.request(size) === "number") continue;
+        for (const p of slots) heap.release(p);
+        expect(heap.request(30_000)).toBeTypeOf("number");
+      },
+    );
+
+    test("a table that was made for nothing is not what a request lacks", async () => {
+      const heap = await plain({ limit: 2 * PAGE, small: DEFAULT_SMALL });
+      const hole = heap.allocate(332, 1024); // a block, as large as a first table
+      heap.allocate(1009);
+      for (let size = 60_000; size > DEFAULT_SMALL; size -= size > 1100 ? size >>> 3 : 1)
+        while (typeof heap.request(size) === "number") continue;
+      // Early requests of other classes than that of 200 bytes take what is left in pieces.
+      const largest = (): number =>
+        Math.max(0, ...heap.walk().map(({ size, kind }) => (kind === 0 ? size : 0)));
+      for (let round = 0; round < 12; round++) {
+        for (let size = DEFAULT_SMALL; size >= 8; size -= 8)
+          if ((size < 193 || size > 208) && size <= largest()) heap.request(size);
+      }
+      heap.release(hole);
+      for (let left = 100; left > 0; left--) expect(heap.release(heap.allocate(200))).toBe("OK");
+    });
+
     test("longer starts come along where blocks go beyond the old ones, whose space is given back", async () => {
       const heap = await plain();
       const old = blocksOf(heap.memory, heap.base)[0]!;
