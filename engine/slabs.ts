@@ -202,8 +202,14 @@ export function takeSlot(c: i32, size: i32, alignment: i32): i32 {
 function refill(c: i32, size: i32, alignment: i32): i32 {
   let entry: i32 = load16(c + HEAD);
   if (entry == 0) {
-    entry = createSlab(c);
-    if (entry == 0) return takeBlock(size, alignment);
+    const early: bool = isEarly(c);
+    entry = early ? 0 : createSlab(c);
+    if (entry == 0) {
+      const p: i32 = takeBlock(size, alignment);
+      // Where no slab can be had, blocks serve for a while before the next try.
+      if (p != 0) store16(c + WARMUP, early ? load16(c + WARMUP) + 1 : 0);
+      return p;
+    }
   } else unlink(c, entry);
   if (hasCurrent(c)) retire(load32(c + CURRENT));
   makeCurrent(c, descriptorAt(entry));
@@ -423,16 +429,15 @@ function takeCells(c: i32): i32 {
   return p != 0 ? p : takeBeyond(bytes, CELL);
 }
 
-/** Makes an empty slab for a class; its entry, or 0 where blocks are to serve instead. */
+/** Makes an empty slab for a class; its entry, or 0 where none can be had. */
 function createSlab(c: i32): i32 {
-  if (isEarly(c)) return 0;
   const base: i32 = takeCells(c);
-  if (base == 0) return tooEarly(c);
+  if (base == 0) return 0;
   const cells: i32 = sizeOf(base) >>> CELL_SHIFT;
   const end: i32 = (base >>> CELL_SHIFT) + cells;
   if (!hasDescriptor() || !reachTo(end)) {
     give(base);
-    return tooEarly(c);
+    return 0;
   }
   own(base);
   if (load32(heap + MAP_USED) < end) store32(heap + MAP_USED, end);
@@ -451,16 +456,7 @@ function createSlab(c: i32): i32 {
 /** Whether a block is to serve a request for which the class would need one more slab. */
 function isEarly(c: i32): bool {
   const pages: i32 = (load32(heap + TOP) - heap) >>> PAGE_SHIFT;
-  const early: i32 = load16(c + WARMUP);
-  if (early >= WARMUP_REQUESTS + (pages < MOST_PAGES ? pages : MOST_PAGES)) return false;
-  store16(c + WARMUP, early + 1);
-  return true;
-}
-
-/** No slab can be had: blocks serve for a while before the next try. */
-function tooEarly(c: i32): i32 {
-  store16(c + WARMUP, 0);
-  return 0;
+  return load16(c + WARMUP) < WARMUP_REQUESTS + (pages < MOST_PAGES ? pages : MOST_PAGES);
 }
 
 /** KIND of a slab that is neither full nor current. */
