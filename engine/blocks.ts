@@ -7,7 +7,7 @@ import { lowerBreak, marginNow, moveBreak, startFor } from "./break.ts";
 import {
   BREAK,
   CARD,
-  CARD_SHIFT,
+  cardShift,
   FLAGS,
   first,
   FIT,
@@ -55,7 +55,7 @@ const MOST_SETTLED: i32 = 2;
 
 /** 1 + the granule of `p` in its card: what the starts hold of the first block in a card. */
 export function mark(p: i32): i32 {
-  return ((p >>> 4) & 127) + 1;
+  return ((p & ((1 << cardShift) - 1)) >>> 4) + 1;
 }
 
 /** Notes that a block starts at `p`. */
@@ -69,12 +69,12 @@ function addStart(p: i32): void {
 function removeStart(p: i32, following: i32): void {
   const at: i32 = startAt(p);
   if (load8(at) != mark(p)) return;
-  store8(at, p >>> CARD_SHIFT == following >>> CARD_SHIFT ? mark(following) : 0);
+  store8(at, p >>> cardShift == following >>> cardShift ? mark(following) : 0);
 }
 
 /**
  * Whether a block starts at `p`, an address inside the heap, where it need not be the first of its card, whose start is
- * `start`. Exact, whatever programs wrote. At most 127 steps.
+ * `start`. Exact, whatever programs wrote. At most 127 steps, or 31 where slabs don't serve what is small.
  */
 export function isBlock(p: i32, start: i32): bool {
   if ((p & (GRANULE - 1)) != 0 || start == 0) return false;
@@ -94,11 +94,11 @@ export function isBlock(p: i32, start: i32): bool {
  * for errors only.
  */
 export function blockAround(address: i32): i32 {
-  let card: i32 = address >>> CARD_SHIFT;
+  let card: i32 = address >>> cardShift;
   let start: i32 = load8(load32(heap + STARTS) + card);
   while (start == 0 || below(address, firstStart(card, start) - HEADER)) {
     card -= 1;
-    if (below(card, first >>> CARD_SHIFT)) return 0;
+    if (below(card, first >>> cardShift)) return 0;
     start = load8(load32(heap + STARTS) + card);
   }
   let p: i32 = firstStart(card, start);
@@ -111,7 +111,7 @@ export function blockAround(address: i32): i32 {
 }
 
 function firstStart(card: i32, start: i32): i32 {
-  return (card << CARD_SHIFT) + ((start - 1) << 4);
+  return (card << cardShift) + ((start - 1) << 4);
 }
 
 // Taking ----------------------------------------------------------------------------------------------------------------
@@ -350,12 +350,12 @@ function leaveGap(top: i32, from: i32, newTop: i32): void {
  * there are do already.
  */
 function startsBytesFor(start: i32, bytes: i32, ahead: bool): i32 {
-  const limit: i32 = load32(heap + LIMIT) >>> CARD_SHIFT;
-  const firstCard: i32 = heap >>> CARD_SHIFT;
-  let card: i32 = (start >>> CARD_SHIFT) + (bytes >>> CARD_SHIFT) + ((2 * PAGE) >>> CARD_SHIFT);
+  const limit: i32 = load32(heap + LIMIT) >>> cardShift;
+  const firstCard: i32 = heap >>> cardShift;
+  let card: i32 = (start >>> cardShift) + (bytes >>> cardShift) + ((2 * PAGE) >>> cardShift);
   if (card > limit) card = limit;
   if (card < load32(heap + STARTS_END)) return 0;
-  card += ((card - firstCard) >>> CARD_SHIFT) + 1; // for themselves, too
+  card += ((card - firstCard) >>> cardShift) + 1; // for themselves, too
   if (ahead) card += (card - firstCard) >>> 2;
   if (card > limit) card = limit;
   return roundUp(card - firstCard + 1 + HEADER, GRANULE);
@@ -383,7 +383,7 @@ function extendStarts(bytes: i32, keep: i32): void {
 /** Makes a block of `bytes` at `p` that of the starts, with what there was of them. */
 function copyStarts(p: i32, bytes: i32): void {
   const old: i32 = load32(heap + STARTS_BLOCK);
-  const firstCard: i32 = heap >>> CARD_SHIFT;
+  const firstCard: i32 = heap >>> cardShift;
   const payload: i32 = bytes - HEADER;
   let kept: i32 = 0;
   if (old != 0) {

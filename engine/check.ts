@@ -9,7 +9,7 @@ import {
   BINS,
   BITMAP,
   BREAK,
-  CARD_SHIFT,
+  cardShift,
   CELL,
   CELLS,
   CELL_SHIFT,
@@ -186,7 +186,7 @@ function checkBlocks(): i32 {
   let before: i32 = IN_USE;
   let gaps: i32 = 0;
   let held: i32 = 0;
-  let lastCard: i32 = (heap >>> CARD_SHIFT) - 1;
+  let lastCard: i32 = (heap >>> cardShift) - 1;
   freeBlocks = 0;
   slabs = 0;
   slabCells = 0;
@@ -199,7 +199,7 @@ function checkBlocks(): i32 {
     if (size == 0 || below(top - p, size)) return found(B + 1, p);
     if (((h & PREVIOUS_IN_USE) != 0) != (before != 0)) return found(B + 2, p);
     if (!isStartSound(p, lastCard)) return found(M + 1, p);
-    lastCard = p >>> CARD_SHIFT;
+    lastCard = p >>> cardShift;
     if (p == load32(heap + ROVER)) roving = false;
     if ((h & IN_USE) == 0) {
       if (load32(p + size - 2 * HEADER) != size) return found(B + 3, p);
@@ -224,7 +224,7 @@ function checkBlocks(): i32 {
   if (header(top) != ((stop - top) | PREVIOUS_IN_USE)) return found(B + 5, top);
   if (below(load32(heap + FRESH), top)) return found(B + 5, top);
   if (!isStartSound(top, lastCard)) return found(M + 1, top);
-  if (!isEmptyBetween(top >>> CARD_SHIFT, (stop >>> CARD_SHIFT) + 1)) return found(M + 1, top);
+  if (!isEmptyBetween(top >>> cardShift, (stop >>> cardShift) + 1)) return found(M + 1, top);
   for (let i: i32 = 0; i < PLACES; i++) {
     if (load32(heap + HOLD + (i << 2)) == 0) continue;
     held--;
@@ -239,7 +239,7 @@ function checkBlocks(): i32 {
 
 /** Whether the starts tell the block at `p`, and none between the last card with a start and its own. */
 function isStartSound(p: i32, lastCard: i32): bool {
-  const card: i32 = p >>> CARD_SHIFT;
+  const card: i32 = p >>> cardShift;
   if (card >= load32(heap + STARTS_END) || !isEmptyBetween(lastCard, card)) return false;
   return card == lastCard || startOf(p) == mark(p);
 }
@@ -268,12 +268,12 @@ function checkTables(): i32 {
   const map: i32 = load32(heap + MAP_BLOCK);
   const table: i32 = load32(heap + TABLE_BLOCK);
   if (tables != 1 + (map != 0 ? 1 : 0) + (table != 0 ? 1 : 0)) return found(M + 4, heap);
-  const card: i32 = heap >>> CARD_SHIFT;
+  const card: i32 = heap >>> cardShift;
   const end: i32 = load32(heap + STARTS_END);
   if (
     load32(heap + STARTS) != ((starts - card) | 0) ||
     end != card + sizeOf(starts) - HEADER ||
-    end <= load32(heap + BREAK) >>> CARD_SHIFT
+    end <= load32(heap + BREAK) >>> cardShift
   )
     return found(M + 4, starts);
   if (

@@ -7,7 +7,8 @@
 //     └───────────────┴────────┴───────┴─────────────┴───────┴─────┴────────┴───────┴──────────────┘
 //
 // Sizes and addresses are bytes; addresses are unsigned 32-bit numbers (compare them with `below`). Blocks are counted in
-// granules of 16 bytes. A "card" is a stretch of 2 KiB, aligned to 2 KiB; a "cell" one of 512 bytes, aligned to 512.
+// granules of 16 bytes. A "cell" is a stretch of 512 bytes, aligned to 512; a "card" one of 2 KiB, aligned to 2 KiB, or of 512
+// bytes where slabs don't serve what is small.
 //
 // A block is named by the address of its payload, which is a multiple of 16; its header is the word before.
 //
@@ -62,12 +63,15 @@ export let heap: i32 = 0;
 export let first: i32 = -1;
 /** Requests below this size are for slabs: one more than the option; 0 for none, and before there is a heap. */
 export let small: i32 = 0;
+/** The size of a card, as a shift: so that not many blocks are in one. */
+export let cardShift: i32 = 11;
 
 /** Goes to the heap at `at`, or to none (0). All that an engine keeps of it never changes. */
 export function useHeap(at: i32): void {
   heap = at;
   first = at == 0 ? -1 : at + CONTROL;
   small = at == 0 ? 0 : load32(at + SMALL);
+  cardShift = small < 512 ? 9 : 11;
 }
 
 // Errors ----------------------------------------------------------------------------------------------------------------
@@ -104,8 +108,8 @@ export function answer(code: i32, traps: bool): i32 {
 export const GRANULE: i32 = 16;
 export const PAGE: i32 = 65536;
 export const PAGE_SHIFT: i32 = 16;
+/** The largest card. */
 export const CARD: i32 = 2048;
-export const CARD_SHIFT: i32 = 11;
 export const CELL: i32 = 512;
 export const CELL_SHIFT: i32 = 9;
 /** Largest request, in bytes: a block's size and a sum of two stay clear of 4 GiB. */
@@ -192,7 +196,7 @@ export const FIT: i32 = 24;
 export const REACH: i32 = 28;
 export const MAP_BLOCK: i32 = 32;
 export const TABLE_BLOCK: i32 = 36;
-/** Biased: the start of the card of address a is the byte at STARTS + (a >>> 11). */
+/** Biased: the start of the card of address a is the byte at STARTS + (a >>> cardShift). */
 export const STARTS: i32 = 40;
 /** Entry of the next slab's descriptor: those before it are in use. */
 export const NEXT_DESCRIPTOR: i32 = 44;
@@ -272,7 +276,7 @@ export const WARMUP: i32 = 426;
 
 /** Address of the start of the card of `address`. */
 export function startAt(address: i32): i32 {
-  return load32(heap + STARTS) + (address >>> CARD_SHIFT);
+  return load32(heap + STARTS) + (address >>> cardShift);
 }
 
 export function startOf(address: i32): i32 {

@@ -453,8 +453,9 @@ function createSlab(c: i32): i32 {
   return entry;
 }
 
-/** Whether a block is to serve a request for which the class would need one more slab. */
+/** Whether a block is to serve a request for which the class would need one more slab; always, if the map can name no more. */
 function isEarly(c: i32): bool {
+  if (load32(heap + NEXT_DESCRIPTOR) > LAST_ENTRY) return true;
   const pages: i32 = (load32(heap + TOP) - heap) >>> PAGE_SHIFT;
   return load16(c + WARMUP) < WARMUP_REQUESTS + (pages < MOST_PAGES ? pages : MOST_PAGES);
 }
@@ -553,10 +554,9 @@ function moveMap(p: i32): void {
 
 // Descriptors ------------------------------------------------------------------------------------------------------------
 
-/** Whether there is a descriptor for one slab more; false without memory, or with more slabs than the map can name. */
+/** Whether there is a descriptor for one slab more; false without memory for it. */
 function hasDescriptor(): bool {
-  const next: i32 = load32(heap + NEXT_DESCRIPTOR);
-  return next <= LAST_ENTRY && (next - FIRST_ENTRY < tableRoom() || extendTable());
+  return load32(heap + NEXT_DESCRIPTOR) - FIRST_ENTRY < tableRoom() || extendTable();
 }
 
 /** Takes a descriptor out of the table, where the last one takes its place. */

@@ -10,7 +10,7 @@ import {
   BITMAP,
   BREAK,
   CARD,
-  CARD_SHIFT,
+  cardShift,
   CELL,
   CELLS,
   CELL_SHIFT,
@@ -152,7 +152,7 @@ class BusyHeap extends TestHeap {
   }
 
   startAt(p: number): number {
-    return this.control(STARTS) + (p >>> CARD_SHIFT);
+    return this.control(STARTS) + (p >>> cardShift);
   }
 
   mapAt(p: number): number {
