@@ -314,24 +314,32 @@ function expandBy(size: i32, keep: i32, margin: i32, ahead: bool): bool {
   if (!below(sizeOf(top), size)) return true;
   let more: i32 = size - sizeOf(top);
   let bytes: i32 = startsBytesFor(from, more + margin, ahead);
-  const start: i32 = startFor(more + bytes);
+  let hole: i32 = holeFor(bytes);
+  const start: i32 = startFor(hole != 0 ? more : more + bytes);
   if (start != from) {
     const left: i32 = load32(heap + OWNED) - from - startsBytesFor(load32(heap + OWNED), 0, false);
     if (left >= PAGE && expandBy(sizeOf(top) + left, 0, 0, false))
       return expandBy(size, keep, margin, ahead);
     more = size + GRANULE; // the padding before the first header of the new region
     bytes = startsBytesFor(start, more + margin, ahead);
+    hole = holeFor(bytes);
   }
-  const hole: i32 = bytes == 0 ? 0 : findAny(bytes, GRANULE);
-  // Not into the free block before the starts: the block before that may be what grows.
-  const moves: bool = hole != 0 && hole + sizeOf(hole) != load32(heap + STARTS_BLOCK);
-  if (!moveBreak(start, moves ? more : more + bytes, margin)) return false;
+  if (!moveBreak(start, hole != 0 ? more : more + bytes, margin)) return false;
   if (start == from) tagUsed(top, load32(heap + BREAK) - top, PREVIOUS_IN_USE);
   else leaveGap(top, from, start + GRANULE);
-  if (moves) moveStarts(hole, bytes);
+  if (hole != 0) moveStarts(hole, bytes);
   else if (bytes != 0) extendStarts(bytes, start == from ? keep : 0);
   addStart(load32(heap + TOP));
   return true;
+}
+
+/**
+ * A free block for starts of so many bytes, or 0; not the one before those that there are, since the block before that may
+ * be what grows.
+ */
+function holeFor(bytes: i32): i32 {
+  const hole: i32 = bytes == 0 ? 0 : findAny(bytes, GRANULE);
+  return hole != 0 && hole + sizeOf(hole) == load32(heap + STARTS_BLOCK) ? 0 : hole;
 }
 
 /** Ends the region at `from` with a gap and makes `newTop`, behind it, the trailing block. */

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 
-import { CONTROL, MAX_SIZE } from "../../engine/layout.ts";
+import { CONTROL, HEADER, MAX_SIZE } from "../../engine/layout.ts";
 import type { AnyMemory } from "../../engine/memory/any-memory.ts";
 import { bytesOf, createEngine, FORMS, imageOf, PAGE, resizable, wasmMemory } from "./engines.ts";
 import { blocksOf } from "./picture.ts";
@@ -240,6 +240,20 @@ describe.each(FORMS)("%s", (form) => {
       expect(heap.engine.heap_stat(0)).toBe(heap.break - heap.base - 2 * PAGE);
       expect(heap.release(q)).toBe("OK");
       expect(heap.release(p)).toBe("OK");
+    });
+
+    test("not where what is left before it is just enough, and longer starts have a place elsewhere", async () => {
+      const memory = wasmMemory(2);
+      const heap = await heapOf(form, { memory });
+      const hole = heap.allocate(5000);
+      heap.allocate(10);
+      heap.release(hole);
+      grow(memory, 1);
+      const { address, size } = heap.top;
+      expect(heap.break).toBe(PAGE);
+      expect(heap.allocate(size + PAGE - HEADER)).toBe(address);
+      expect(heap.break).toBe(2 * PAGE);
+      heap.expectSound();
     });
 
     test("again and again", async () => {
