@@ -33,6 +33,7 @@ import {
   ROVER,
   sizeOf,
   startAt,
+  startIn,
   STARTS,
   STARTS_BLOCK,
   STARTS_END,
@@ -95,11 +96,11 @@ export function isBlock(p: i32, start: i32): bool {
  */
 export function blockAround(address: i32): i32 {
   let card: i32 = address >>> cardShift;
-  let start: i32 = load8(load32(heap + STARTS) + card);
+  let start: i32 = startIn(card);
   while (start == 0 || below(address, firstStart(card, start) - HEADER)) {
     card -= 1;
     if (below(card, first >>> cardShift)) return 0;
-    start = load8(load32(heap + STARTS) + card);
+    start = startIn(card);
   }
   let p: i32 = firstStart(card, start);
   const top: i32 = load32(heap + TOP);

@@ -1,6 +1,6 @@
 // Looks at the whole heap: walks it, and proves the invariants of layout.ts.
 
-import { below, enter, hasBit, load16, load32, load8 } from "#memory";
+import { below, enter, hasBit, load16, load32 } from "#memory";
 import { binOf, firstIn } from "./bins.ts";
 import { BEST_FIT, isBlock, mark, placeFor, settle } from "./blocks.ts";
 import {
@@ -43,6 +43,7 @@ import {
   isFull,
   KEPT,
   KIND,
+  leadsOn,
   LIMIT,
   MAP,
   linksAt,
@@ -67,6 +68,7 @@ import {
   reciprocalOf,
   ROVER,
   slotsIn,
+  startIn,
   startOf,
   STARTS,
   STARTS_BLOCK,
@@ -107,9 +109,9 @@ export function walk(p: i32): i32 {
   }
   const entry: i32 = entryOf(p);
   if (entry == 0) {
-    const left: i32 = load32(heap + TOP) - p;
-    if (left == 0) return 0;
-    return sizeOf(p) == 0 || below(left, sizeOf(p)) ? p : arriveAt((p + sizeOf(p)) | 0);
+    const top: i32 = load32(heap + TOP);
+    if (p == top) return 0;
+    return leadsOn(p, sizeOf(p), top) ? arriveAt((p + sizeOf(p)) | 0) : p;
   }
   const d: i32 = descriptorAt(entry);
   const base: i32 = load32(d + BASE);
@@ -196,7 +198,7 @@ function checkBlocks(): i32 {
   while (p != top) {
     const h: i32 = header(p);
     const size: i32 = h & -GRANULE;
-    if (size == 0 || below(top - p, size)) return found(B + 1, p);
+    if (!leadsOn(p, size, top)) return found(B + 1, p);
     if (((h & PREVIOUS_IN_USE) != 0) != (before != 0)) return found(B + 2, p);
     if (!isStartSound(p, lastCard)) return found(M + 1, p);
     lastCard = p >>> cardShift;
@@ -247,7 +249,7 @@ function isStartSound(p: i32, lastCard: i32): bool {
 /** Whether no block starts in the cards between two. */
 function isEmptyBetween(card: i32, end: i32): bool {
   for (let between: i32 = card + 1; between < end; between++) {
-    if (load8(load32(heap + STARTS) + between) != 0) return false;
+    if (startIn(between) != 0) return false;
   }
   return true;
 }

@@ -47,6 +47,7 @@ import {
   INVALID_SIZE,
   IN_USE,
   isHeap,
+  leadsOn,
   LIMIT,
   MAGIC,
   MAGIC_AT,
@@ -225,7 +226,7 @@ function deallocateBlock(p: i32, traps: bool): i32 {
   const h: i32 = header(p);
   if ((h & (IN_USE | HELD | OWN)) != IN_USE) return refuse(p, traps);
   const size: i32 = h & -GRANULE;
-  if (!below(size - 1, top - p)) return refuse(p, traps);
+  if (!leadsOn(p, size, top)) return refuse(p, traps);
   if ((header(p + size) & PREVIOUS_IN_USE) == 0) return refuse(p, traps);
   if ((h & PREVIOUS_IN_USE) == 0) {
     if (!isPreviousSound(p)) return refuse(p, traps);
@@ -253,7 +254,7 @@ function blockError(p: i32): i32 {
   if (!isBlock(p, startOf(p))) return strayError(p);
   const h: i32 = header(p);
   if ((h & IN_USE) == 0 && p == load32(heap + TOP)) return freeError(p);
-  if (!below((h & -GRANULE) - 1, load32(heap + TOP) - p)) return CORRUPT; // the size leads nowhere
+  if (!leadsOn(p, h & -GRANULE, load32(heap + TOP))) return CORRUPT;
   if ((h & (IN_USE | HELD | OWN)) != IN_USE) {
     return (h & GAP) == GAP ? OUT_OF_HEAP : (h & OWN) != 0 ? INVALID_POINTER : freeError(p);
   }
@@ -373,7 +374,7 @@ export function reset(): i32 {
   let p: i32 = first;
   const top: i32 = load32(heap + TOP);
   while (p != top) {
-    if (sizeOf(p) == 0 || below(top - p, sizeOf(p))) return CORRUPT;
+    if (!leadsOn(p, sizeOf(p), top)) return CORRUPT;
     p = (p + sizeOf(p)) | 0;
   }
   settle(PLACES);

@@ -156,6 +156,11 @@ export function sizeOf(p: i32): i32 {
   return load32(p - HEADER) & ~FLAGS;
 }
 
+/** Whether a block's size leads from `p` to another block, or to the trailing one at `top`. */
+export function leadsOn(p: i32, size: i32, top: i32): bool {
+  return below(size - 1, top - p);
+}
+
 /** Writes the tags of a block that is not free. */
 export function tagUsed(p: i32, size: i32, flags: i32): void {
   store32(p - HEADER, size | flags);
@@ -279,8 +284,13 @@ export function startAt(address: i32): i32 {
   return load32(heap + STARTS) + (address >>> cardShift);
 }
 
+/** The start of a card, by its number. */
+export function startIn(card: i32): i32 {
+  return load8(load32(heap + STARTS) + card);
+}
+
 export function startOf(address: i32): i32 {
-  return load8(startAt(address));
+  return startIn(address >>> cardShift);
 }
 
 // The map and the descriptors -----------------------------------------------------------------------------------------------

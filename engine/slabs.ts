@@ -321,7 +321,10 @@ function emptied(c: i32, entry: i32): void {
   releaseSlab(c, entry);
 }
 
-/** Gives empty slabs back, and the end of a map that is too long; so many, and looking at so many cells, or all (0, 0). */
+/**
+ * Gives so many empty slabs back, and the end of a map that is too long, for which it looks at so many cells; or all (0, 0).
+ * Whether there was anything.
+ */
 export function release(slabs: i32, cells: i32): bool {
   const released: bool = releaseEmpty(slabs);
   return shortenMap(cells) || released;

@@ -92,9 +92,14 @@ export class TestHeap {
   allocateSlot(size: number): number {
     for (let left = 200; left > 0; left--) {
       const p = this.allocate(size);
-      if (this.walk().some(({ address, kind }) => address === p && kind === 3)) return p;
+      if (this.isSlot(p)) return p;
     }
     throw new Error(`no slot for ${size} bytes`);
+  }
+
+  /** Whether `p` is a slot in use, and no block. */
+  isSlot(p: number): boolean {
+    return this.walk().some(({ address, kind }) => address === p && kind === 3);
   }
 
   walk(): Entry[] {
