@@ -21,6 +21,7 @@ import {
   HOLDING,
   heap,
   IN_USE,
+  leadsOn,
   LIMIT,
   OWN,
   OWNED,
@@ -104,9 +105,11 @@ export function blockAround(address: i32): i32 {
   }
   let p: i32 = firstStart(card, start);
   const top: i32 = load32(heap + TOP);
-  while (p != top && !below(address, p + sizeOf(p) - HEADER)) {
-    if (sizeOf(p) == 0) return 0;
-    p = (p + sizeOf(p)) | 0;
+  while (p != top) {
+    const size: i32 = sizeOf(p);
+    if (!leadsOn(p, size, top)) return 0;
+    if (below(address, p + size - HEADER)) return p;
+    p = (p + size) | 0;
   }
   return p;
 }
@@ -150,11 +153,15 @@ export function takeMore(size: i32, alignment: i32): i32 {
 
 /** Before a request fails: all that is held is joined, and every free block is looked at. Cost: linear in those. */
 function takeLast(size: i32, alignment: i32): i32 {
+  let p: i32 = 0;
   if (load32(heap + HOLDING) != 0) {
     settle(PLACES);
-    return take(size, alignment);
+    p = takeFree(size, alignment);
+    if (p == 0) p = takeTop(size, alignment);
+    if (p == 0) p = takeBeyond(size, alignment);
+    if (p != 0) return p;
   }
-  const p: i32 = load32(heap + FIT) == BEST_FIT ? findAny(size, alignment) : 0;
+  if (load32(heap + FIT) == BEST_FIT) p = findAny(size, alignment);
   return p != 0 ? takeFrom(p, size, alignment) : 0;
 }
 
@@ -229,14 +236,7 @@ function join(p: i32, following: i32): void {
 
 /** The same from the trailing block, which the heap expands first. */
 export function takeBeyond(size: i32, alignment: i32): i32 {
-  // Behind a gap or longer starts, aligned anew, there may be less room than was asked for: once more.
-  for (let tries: i32 = 2; tries != 0; tries--) {
-    const top: i32 = load32(heap + TOP);
-    if (!expand(roundUp(top, alignment) - top + size, 0)) return 0;
-    const p: i32 = takeTop(size, alignment);
-    if (p != 0) return p;
-  }
-  return 0;
+  return expand(size, alignment, 0) ? takeTop(size, alignment) : 0;
 }
 
 /** Takes from the trailing block, where it has the room; or 0. */
@@ -278,7 +278,7 @@ function walkToFit(size: i32, alignment: i32): i32 {
     while (p != top) {
       const h: i32 = header(p);
       const has: i32 = h & -GRANULE;
-      if (has == 0) return 0;
+      if (!leadsOn(p, has, top)) return 0;
       if ((h & IN_USE) == 0) {
         if (lowest == 0) lowest = p;
         if (!below(has, roundUp(p, alignment) - p + size)) {
@@ -301,31 +301,39 @@ function walkToFit(size: i32, alignment: i32): i32 {
 // Expanding ---------------------------------------------------------------------------------------------------------------
 
 /**
- * Makes the trailing block `size` bytes at least; false, and nothing lost, where the break can't move that far. Should longer
- * starts be cut off it, its first `keep` bytes are a free block afterwards.
+ * Makes the trailing block large enough for `size` bytes that begin at a multiple of `alignment`; false, and nothing lost,
+ * where the break can't move that far. Should longer starts be cut off it, its first `keep` bytes are a free block afterwards.
  */
-export function expand(size: i32, keep: i32): bool {
-  return expandBy(size, keep, marginNow(), true) || expandBy(size, keep, 0, false);
+function expand(size: i32, alignment: i32, keep: i32): bool {
+  const margin: i32 = marginNow();
+  if (expandBy(size, alignment, keep, margin, true)) return true;
+  if (margin != 0 && expandBy(size, alignment, keep, 0, true)) return true;
+  return expandBy(size, alignment, keep, 0, false);
 }
 
 /** `ahead`: should longer starts be needed, some that reach a quarter as far again. */
-function expandBy(size: i32, keep: i32, margin: i32, ahead: bool): bool {
+function expandBy(size: i32, alignment: i32, keep: i32, margin: i32, ahead: bool): bool {
   const top: i32 = load32(heap + TOP);
   const from: i32 = load32(heap + BREAK);
-  if (!below(sizeOf(top), size)) return true;
-  let more: i32 = size - sizeOf(top);
+  const has: i32 = sizeOf(top);
+  const needed: i32 = roundUp(top, alignment) - top + size;
+  if (!below(has, needed)) return true;
+  let more: i32 = needed - has;
   let bytes: i32 = startsBytesFor(from, more + margin, ahead);
   let hole: i32 = holeFor(bytes);
-  const start: i32 = startFor(hole != 0 ? more : more + bytes);
+  if (hole == 0) more = roundUp(top + bytes, alignment) - top + size - has;
+  const start: i32 = startFor(more);
   if (start != from) {
     const left: i32 = load32(heap + OWNED) - from - startsBytesFor(load32(heap + OWNED), 0, false);
-    if (left >= PAGE && expandBy(sizeOf(top) + left, 0, 0, false))
-      return expandBy(size, keep, margin, ahead);
-    more = size + GRANULE; // the padding before the first header of the new region
+    if (left >= PAGE && expandBy(has + left, GRANULE, 0, 0, false))
+      return expandBy(size, alignment, keep, margin, ahead);
+    const newTop: i32 = start + GRANULE; // behind the padding before the first header of the new region
+    more = roundUp(newTop, alignment) - start + size;
     bytes = startsBytesFor(start, more + margin, ahead);
     hole = holeFor(bytes);
+    if (hole == 0) more = roundUp(newTop + bytes, alignment) - start + size;
   }
-  if (!moveBreak(start, hole != 0 ? more : more + bytes, margin)) return false;
+  if (!moveBreak(start, more, margin)) return false;
   if (start == from) tagUsed(top, load32(heap + BREAK) - top, PREVIOUS_IN_USE);
   else leaveGap(top, from, start + GRANULE);
   if (hole != 0) moveStarts(hole, bytes);
@@ -419,9 +427,9 @@ function expandAt(next: i32, more: i32): void {
   const last: i32 = next + free;
   if (last == starts && starts + sizeOf(starts) == top) {
     const behind: i32 = more - free - sizeOf(starts); // should there be longer ones, they are behind what grows
-    if (!below(sizeOf(top), more - free) || expand(more - free, behind > 0 ? behind : 0))
+    if (!below(sizeOf(top), more - free) || expand(more - free, GRANULE, behind > 0 ? behind : 0))
       raiseStarts(starts, top);
-  } else if (last == top) expand(more, more);
+  } else if (last == top) expand(more, GRANULE, more);
 }
 
 /** Puts the starts, if they are before the trailing block, to its end; what they leave is free. */

@@ -57,8 +57,8 @@ export function startFor(bytes: i32): i32 {
 }
 
 /**
- * Moves the break so that `bytes` from `start` on are the heap's, and `margin` beyond if that can be had; false, and
- * nothing changed, where it can't move.
+ * Moves the break so that `bytes` from `start` on are the heap's, and `margin` beyond; false, and nothing changed, where the
+ * memory does not grow so far, or there are not as many bytes below the limit.
  */
 export function moveBreak(start: i32, bytes: i32, margin: i32): bool {
   const from: i32 = load32(heap + BREAK);
@@ -71,6 +71,7 @@ export function moveBreak(start: i32, bytes: i32, margin: i32): bool {
   if (start == from && below(owned, end) && below(owned, target)) target = owned; // up to the neighbour's memory
   if (below(end, target)) {
     if (!growTo(target)) {
+      if (margin != 0) return false; // to be asked for less, with starts that need not reach as far
       target = below(end, least) ? least : end;
       if (!growTo(target)) return false;
     }

@@ -53,3 +53,36 @@ test.each(FORMS)("%s: a header of no size is named, not walked for ever", async 
   expect(ERRORS[heap.engine.heap_reset()]).toBe("CORRUPT");
   header[0] = before;
 });
+
+test.each(FORMS)("%s: a header that leads back is named, not walked for ever", async (form) => {
+  const memory = wasmMemory(2);
+  const heap = await heapOf(form, { memory });
+  const [first, second] = [heap.allocate(48), heap.allocate(48)]; // in one card
+  const header = new Int32Array(memory.buffer, first - 4, 1);
+  const before = header[0]!;
+  header[0] = -1;
+  expect(heap.release(second)).toBe("CORRUPT");
+  expect(heap.owns(second)).toBe(false);
+  header[0] = before;
+});
+
+test.each(FORMS)("%s: an aligned request that fails moves no break", async (form) => {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 13 });
+  const heap = await heapOf(form, { memory });
+  heap.allocate(1200);
+  // It would just fit, were it not for the longer starts.
+  expect(heap.unchanged(() => heap.request(846_848, 4096))).toBe("OUT_OF_MEMORY");
+  expect(memory.buffer.byteLength).toBe(65536);
+});
+
+test.each(FORMS)("%s: a margin that can't be had costs no starts for it", async (form) => {
+  const blocksWith = async (margin: number): Promise<number> => {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 100 });
+    const heap = await heapOf(form, { memory, margin });
+    let blocks = 0;
+    while (typeof heap.request(4000) === "number") blocks++;
+    heap.expectSound();
+    return blocks;
+  };
+  expect(await blocksWith(2 ** 31)).toBe(await blocksWith(0));
+});
