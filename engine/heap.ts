@@ -140,7 +140,9 @@ export function create(base: i32, limit: i32, margin: i32, fit: i32, small: i32)
 export function attach(base: i32): i32 {
   const at: i32 = controlFor(base);
   enter(at);
-  if (below(at, base) || below(memoryEnd() - CONTROL, at) || !isHeap(at)) return BAD_OPTIONS;
+  const end: i32 = memoryEnd();
+  if (below(at, base) || below(end, CONTROL) || below(end - CONTROL, at)) return BAD_OPTIONS;
+  if (!isHeap(at)) return BAD_OPTIONS;
   useHeap(at);
   enter(at);
   return OK;

@@ -43,8 +43,9 @@ export class HeapArray<View extends { readonly length: number }> extends Block {
    */
   get elements(): View {
     const elements = this.#elements;
-    // A view has no length once it is detached.
-    if (elements !== undefined && elements.length === this.length) return elements;
+    // A view has no length once it is detached; of one that never had any it can't be told.
+    if (elements !== undefined && elements.length === this.length && this.length !== 0)
+      return elements;
     return (this.#elements = this.view(this.#type));
   }
 

@@ -52,7 +52,7 @@ export function engineOn(
   throw badOptions(`engine "js" is not in heapwright/inline: ${IMPORT_JS}`);
 }
 
-const IMPORT_JS = 'import Heap from "heapwright" or "heapwright/js" instead';
+const IMPORT_JS = 'import from "heapwright" or "heapwright/js" instead';
 /** What to do where there is no WebAssembly; the library is built without one of the engines too. */
 const INSTEAD = createEngine ? 'use engine "js" or "auto"' : IMPORT_JS;
 
@@ -66,7 +66,7 @@ function moduleFor(memory: HeapMemory): Found {
   if (!heapWasm) {
     return {
       reason:
-        'engine "wasm" is not in heapwright/js: import Heap from "heapwright" or "heapwright/inline" instead',
+        'engine "wasm" is not in heapwright/js: import from "heapwright" or "heapwright/inline" instead',
     };
   }
   if (typeof WebAssembly !== "object") {

@@ -49,7 +49,10 @@ const CODES: Readonly<Record<number, HeapErrorCode>> = {
   [BAD_OPTIONS]: "BAD_OPTIONS",
 };
 
-/** Every error of the library. The heap is then as it was before the call, or else `code` is `CORRUPT`. */
+/**
+ * Every error of the library. Every block is then as it was before the call, or else `code` is `CORRUPT`; a request that
+ * fails for want of memory may have joined free memory, so that later blocks lie elsewhere.
+ */
 export class HeapError extends Error {
   static {
     this.prototype.name = "HeapError";
@@ -113,6 +116,11 @@ export function invalidAlignment(alignment: number): HeapError {
   );
 }
 
+/** Whether a value is what an engine takes for a size or an address: a whole number that fits 32 bits. */
+export function isWord(value: unknown): boolean {
+  return typeof value === "number" && value >>> 0 === value;
+}
+
 /** The error of an engine's `code` about a pointer. `extent`: where the heap is. */
 export function pointerError(code: number, pointer: number, extent = ""): HeapError {
   const name = CODES[code] ?? "CORRUPT";
@@ -136,6 +144,13 @@ const WRONG_POINTERS: Readonly<Partial<Record<HeapErrorCode, string>>> = {
 
 /** What is wrong with a pointer that no engine could be asked about: not a 32-bit address. */
 export function noAddress(pointer: number): HeapError {
+  if (typeof pointer === "bigint") {
+    return new HeapError(
+      "INVALID_POINTER",
+      `pointer ${shown(pointer)} is a BigInt, and pointers are numbers: use Number(pointer)`,
+      { pointer },
+    );
+  }
   if (pointer < 0 && pointer >> 0 === pointer) {
     return new HeapError(
       "OUT_OF_HEAP",
@@ -156,5 +171,6 @@ export function corrupt(message: string, address?: number, cause?: unknown): Hea
 
 /** A value that should have been a number, for a message. */
 export function shown(value: unknown): string {
+  if (typeof value === "bigint") return `${value}n`;
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

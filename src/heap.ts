@@ -18,6 +18,7 @@ import {
   HeapError,
   invalidAlignment,
   invalidSize,
+  isWord,
   noAddress,
   outOfMemory,
   pointerError,
@@ -157,7 +158,7 @@ const ATTACH = Symbol("attach");
  * heap.deallocate(p);
  * ```
  *
- * Every error is a `HeapError`, and leaves the heap as it was.
+ * Every error is a `HeapError`, and leaves every block as it was.
  */
 export class Heap {
   /** What the heap lives in. */
@@ -190,7 +191,7 @@ export class Heap {
     if (code === OUT_OF_MEMORY) {
       throw new HeapError(
         "OUT_OF_MEMORY",
-        `no room for a heap at base ${base}, which takes at least 4 KiB: ${hindranceOf(this.memory, LEAST_ROOM, limit)}`,
+        `no room for a heap at base ${base}, which takes at least 4 KiB: ${hindranceOf(this.memory, LEAST_ROOM, base, limit)}`,
       );
     }
     if (code !== OK) {
@@ -207,7 +208,18 @@ export class Heap {
    * `base` is the one that the heap was made with, or that `stats()` tells. Throws `BAD_OPTIONS` where there is no heap.
    */
   static attach(memory: HeapMemory, base = 0, options: Pick<HeapOptions, "engine"> = {}): Heap {
-    const joined: HeapOptions & { [ATTACH]: true } = { ...options, memory, base, [ATTACH]: true };
+    const other = Object.keys(options).find((name) => name !== "engine");
+    if (other !== undefined) {
+      throw badOptions(
+        `${other} can't be given to attach: the heap has what it was made with; expected engine alone`,
+      );
+    }
+    const joined: HeapOptions & { [ATTACH]: true } = {
+      ...options,
+      memory: expectMemory(memory),
+      base,
+      [ATTACH]: true,
+    };
     return new this(joined);
   }
 
@@ -231,7 +243,7 @@ export class Heap {
 
   /** The same, with 0 for an answer where the memory is out. Throws `INVALID_SIZE` and `INVALID_ALIGNMENT`. */
   tryAllocate(size: number, alignment?: number): number {
-    if (size >>> 0 !== size) throw invalidSize(size);
+    if (!isWord(size)) throw invalidSize(size);
     if (alignment !== undefined && !isAlignment(alignment)) throw invalidAlignment(alignment);
     let pointer: number;
     try {
@@ -240,14 +252,14 @@ export class Heap {
           ? this.#engine.allocate(size)
           : this.#engine.heap_allocate(size, alignment);
     } catch (error) {
-      throw trapped(error);
+      throw this.#trapped(error);
     }
     return pointer !== 0 ? pointer >>> 0 : this.#refused(size);
   }
 
   /** `allocate`, with `size` bytes of zeros in the block. Cost: linear in `size`. */
   allocateZeroed(size: number): number {
-    if (size >>> 0 !== size) throw invalidSize(size);
+    if (!isWord(size)) throw invalidSize(size);
     const pointer = this.#ask((engine) => engine.calloc(1, size)) >>> 0;
     if (pointer === 0) {
       this.#refused(size);
@@ -261,8 +273,16 @@ export class Heap {
     try {
       return question(this.#engine);
     } catch (error) {
-      throw trapped(error);
+      throw this.#trapped(error);
     }
+  }
+
+  /** The error for what an engine threw: a trap means that what the heap notes in the memory led it out of there. */
+  #trapped(error: unknown): unknown {
+    if (error instanceof Error && error.name === "RuntimeError")
+      return corrupt("the heap's own words lead out of the memory", undefined, error);
+    expectMemory(this.memory); // which may have been transferred
+    return error;
   }
 
   /** 0 where the engine answered that because the memory is out. */
@@ -273,7 +293,10 @@ export class Heap {
 
   #outOfMemory(size: number): HeapError {
     const limit = this.#stat(5);
-    return outOfMemory(size, hindranceOf(this.memory, size, limit < HIGHEST ? limit : undefined));
+    return outOfMemory(
+      size,
+      hindranceOf(this.memory, size, this.#stat(4), limit < HIGHEST ? limit : undefined),
+    );
   }
 
   #wrongPointer(code: number, pointer: number): HeapError {
@@ -293,8 +316,8 @@ export class Heap {
    * Cost: bounded, and linear in the block's size where it moves.
    */
   reallocate(pointer: number, size: number): number {
-    if (pointer >>> 0 !== pointer) throw noAddress(pointer);
-    if (size >>> 0 !== size) throw invalidSize(size);
+    if (!isWord(pointer)) throw noAddress(pointer);
+    if (!isWord(size)) throw invalidSize(size);
     const moved = this.#ask((engine) => engine.heap_reallocate(pointer, size)) >>> 0;
     if (moved !== 0) {
       if (moved !== pointer) this.#owners?.move(pointer, moved);
@@ -312,20 +335,20 @@ export class Heap {
    * `OUT_OF_HEAP` where the memory is not the heap's, `CORRUPT` where the block's header can't be true. Cost: bounded.
    */
   deallocate(pointer: number): void {
-    if (pointer >>> 0 !== pointer) throw noAddress(pointer);
+    if (!isWord(pointer)) throw noAddress(pointer);
     let code: number;
     try {
       code = this.#engine.heap_release(pointer);
     } catch (error) {
-      throw trapped(error);
+      throw this.#trapped(error);
     }
     if (code !== OK) throw this.#wrongPointer(code, pointer);
-    if (this.#owners !== undefined) this.#owners.forget(pointer);
+    if (this.#owners !== undefined) this.#owners.freed(pointer);
   }
 
   /** Bytes that the block at `pointer` has room for: what was asked for or a little more. Throws as `deallocate` does. */
   usableSize(pointer: number): number {
-    if (pointer >>> 0 !== pointer) throw noAddress(pointer);
+    if (!isWord(pointer)) throw noAddress(pointer);
     const size = this.#ask((engine) => engine.malloc_usable_size(pointer)) >>> 0;
     if (size !== 0) return size;
     throw this.#wrongPointer(pointer === 0 ? OUT_OF_HEAP : this.#engine.heap_error(), pointer);
@@ -333,7 +356,7 @@ export class Heap {
 
   /** Whether `pointer` is that of a live block of this heap. Cost: bounded. */
   owns(pointer: number): boolean {
-    if (pointer >>> 0 !== pointer) return false;
+    if (!isWord(pointer)) return false;
     return this.#ask((engine) => engine.heap_owns(pointer)) !== 0;
   }
 
@@ -346,7 +369,9 @@ export class Heap {
   view<View>(type: TypedArrayType<View>, pointer: number, length: number): View {
     const room = this.usableSize(pointer);
     const bytes = length * type.BYTES_PER_ELEMENT;
-    if (!Number.isInteger(length) || length < 0 || bytes > room) {
+    if (!Number.isInteger(length) || length < 0 || !(bytes <= room)) {
+      if (type.BYTES_PER_ELEMENT === undefined)
+        throw badOptions("type is no typed array: expected one such as Float32Array");
       throw new HeapError(
         "INVALID_SIZE",
         `length ${shown(length)} is not a whole number of elements from 0 to ` +
@@ -392,13 +417,16 @@ export class Heap {
    * `free` in a module, another `Heap` on the same memory, a `Block` or a scope, must be disowned first, as must those that
    * are in use without the object. An error while deallocating then can be caught nowhere.
    *
+   * In a shared memory another thread may have its turn when the object is collected: there the block is deallocated with
+   * this heap's next `own` or `deallocate`, and an error is theirs.
+   *
    * Throws `INVALID_POINTER` where the block has an owner already, `BAD_OPTIONS` where the owner is no object, and as
    * `deallocate` does. Cost: some objects; each `deallocate` of the heap then takes one look into a table.
    */
   own<Owner extends object>(owner: Owner, pointer: number): Owner {
     this.usableSize(pointer);
-    this.#owners ??= new Owners();
-    this.#owners.add(this, owner, pointer);
+    this.#owners ??= new Owners(this);
+    this.#owners.add(owner, pointer);
     return owner;
   }
 
@@ -548,12 +576,6 @@ function checked(options: HeapOptions) {
   };
 }
 
-/** The error for what an engine threw: a trap means that what the heap notes in the memory led it out of there. */
-function trapped(error: unknown): unknown {
-  const isTrap = error instanceof Error && error.name === "RuntimeError";
-  return isTrap ? corrupt("the heap's own words lead out of the memory", undefined, error) : error;
-}
-
 /** Something that is no object of options, such as a memory given by itself, would else be ignored. */
 function expectOptions(options: unknown): void {
   if (tagOf(options) !== "Object") {
@@ -578,7 +600,7 @@ function expectOneOf(option: string, value: unknown, allowed: readonly unknown[]
 
 function isAlignment(alignment: number): boolean {
   return (
-    alignment >>> 0 === alignment &&
+    isWord(alignment) &&
     alignment > 0 &&
     alignment <= MAX_ALIGNMENT &&
     (alignment & (alignment - 1)) === 0

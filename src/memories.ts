@@ -71,6 +71,11 @@ export function isWasmMemory(memory: HeapMemory): memory is WasmMemory {
   return "buffer" in memory;
 }
 
+/** Whether a buffer was made with a largest length. */
+function canChange(buffer: ArrayBuffer | SharedArrayBuffer): boolean {
+  return "growable" in buffer ? buffer.growable : "resizable" in buffer && buffer.resizable;
+}
+
 /** The buffer that a memory has now. */
 export function bufferOf(memory: HeapMemory): ArrayBuffer | SharedArrayBuffer {
   return "buffer" in memory ? memory.buffer : memory;
@@ -81,11 +86,22 @@ export function isShared(memory: HeapMemory): boolean {
 }
 
 /**
- * Why a heap in this memory can't have `size` bytes more, and what to do: the end of a sentence. `limit` is undefined where
- * the heap has none.
+ * Why a heap in this memory, with its break at `end`, can't have `size` bytes more, and what to do: the end of a sentence.
+ * `limit` is undefined where the heap has none.
  */
-export function hindranceOf(memory: HeapMemory, size: number, limit: number | undefined): string {
+export function hindranceOf(
+  memory: HeapMemory,
+  size: number,
+  end: number,
+  limit: number | undefined,
+): string {
   const { byteLength } = bufferOf(memory);
+  if (limit === undefined && byteLength - end >= size + PAGE) {
+    return (
+      `what lies behind it, from ${end} to ${byteLength}, was grown by others: ` +
+      `make the heap with a limit if that is its own`
+    );
+  }
   if (isWasmMemory(memory)) {
     const its = `its WebAssembly.Memory of ${byteLength} bytes`;
     if (limit === undefined) {
@@ -100,7 +116,9 @@ export function hindranceOf(memory: HeapMemory, size: number, limit: number | un
     const { maxByteLength = byteLength } = memory;
     if (limit === undefined || limit > maxByteLength) {
       const kind = tagOf(memory);
-      return maxByteLength === byteLength
+      if (end + size > ADDRESS_SPACE)
+        return `its ${kind} is used up to 4 GiB at most: make another heap for more`;
+      return !canChange(memory)
         ? `its ${kind} of ${byteLength} bytes can't grow: give a larger one, or one with a maxByteLength`
         : `its ${kind} can't grow beyond ${maxByteLength} bytes: give one with a larger maxByteLength`;
     }

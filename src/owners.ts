@@ -2,10 +2,11 @@
 
 import { badOptions, HeapError, shown } from "./errors.ts";
 import type { Heap } from "./heap.ts";
+import { isShared } from "./memories.ts";
 
 /** A block to free. It must not lead to its owner, which would then never be collected. */
 interface Owned {
-  readonly heap: Heap;
+  readonly owners: Owners;
   /** 0 once it is somebody else's to free. */
   pointer: number;
 }
@@ -15,10 +16,18 @@ let registry: FinalizationRegistry<Owned> | undefined;
 
 /** Which blocks of a heap have an owner. */
 export class Owners {
+  readonly #heap: Heap;
   readonly #owned = new Map<number, Owned>();
+  /** Those whose owner was collected when it may have been another thread's turn. */
+  #late: Owned[] = [];
+
+  constructor(heap: Heap) {
+    this.#heap = heap;
+  }
 
   /** `pointer` is that of a live block. */
-  add(heap: Heap, owner: object, pointer: number): void {
+  add(owner: object, pointer: number): void {
+    this.#freeLate();
     if ((typeof owner !== "object" || owner === null) && typeof owner !== "function") {
       throw badOptions(
         `the owner of ${pointer} is ${shown(owner)}: expected an object, since nothing else is collected`,
@@ -31,10 +40,16 @@ export class Owners {
         { pointer },
       );
     }
-    registry ??= new FinalizationRegistry(freeOwned);
-    const owned = { heap, pointer };
+    registry ??= new FinalizationRegistry((owned) => owned.owners.#collected(owned));
+    const owned = { owners: this, pointer };
     registry.register(owner, owned, owned);
     this.#owned.set(pointer, owned);
+  }
+
+  /** The block was deallocated. */
+  freed(pointer: number): void {
+    this.forget(pointer);
+    this.#freeLate();
   }
 
   /** Whether there was one to forget. */
@@ -59,9 +74,17 @@ export class Owners {
   forgetAll(): void {
     for (const pointer of [...this.#owned.keys()]) this.forget(pointer);
   }
-}
 
-/** The heap makes its owners forget what it deallocates. */
-function freeOwned({ heap, pointer }: Owned): void {
-  heap.deallocate(pointer);
+  #collected(owned: Owned): void {
+    if (isShared(this.#heap.memory)) this.#late.push(owned);
+    else this.#heap.deallocate(owned.pointer);
+  }
+
+  /** The heap makes its owners forget what it deallocates. */
+  #freeLate(): void {
+    if (this.#late.length === 0) return;
+    const late = this.#late;
+    this.#late = [];
+    for (const { pointer } of late) if (pointer !== 0) this.#heap.deallocate(pointer);
+  }
 }

@@ -1,7 +1,7 @@
 /** What is freed together. */
 
 import { dispose } from "./dispose.ts";
-import { disposed, HeapError } from "./errors.ts";
+import { badOptions, disposed, HeapError, shown } from "./errors.ts";
 import type { Heap } from "./heap.ts";
 
 /** What a scope can hold: a pointer, or what frees itself, such as a block, an array or another scope. */
@@ -44,11 +44,17 @@ export class Scope {
 
   /**
    * Has something freed with the scope that exists already: the pointer of a live block of this heap, or what has a method
-   * `dispose`; answers it. Throws `DISPOSED` once the scope has ended, and as `Heap.deallocate` does for a wrong pointer.
+   * `dispose`; answers it. Throws `DISPOSED` once the scope has ended, `BAD_OPTIONS` for anything else, and as
+   * `Heap.deallocate` does for a wrong pointer.
    */
   add<Each extends Held>(each: Each): Each {
     const held = this.#open();
-    if (typeof each !== "object") this.#heap.usableSize(each);
+    if (typeof each === "number") this.#heap.usableSize(each);
+    else if (typeof each?.dispose !== "function") {
+      throw badOptions(
+        `${shown(each)} can't be freed with a scope: expected a pointer, or what has a method dispose`,
+      );
+    }
     held.add(each);
     return each;
   }
@@ -74,8 +80,8 @@ export class Scope {
     const errors: unknown[] = [];
     for (const each of held) {
       try {
-        if (typeof each === "object") each.dispose();
-        else this.#heap.deallocate(each);
+        if (typeof each === "number") this.#heap.deallocate(each);
+        else each.dispose();
       } catch (error) {
         errors.push(error);
       }

@@ -1,11 +1,12 @@
 /** Strings in a heap: UTF-8, with or without a terminating zero. */
 
 import { Block } from "./block.ts";
-import { badOptions, HeapError, noAddress, shown } from "./errors.ts";
+import { badOptions, HeapError, isWord, noAddress, shown } from "./errors.ts";
 import type { Heap } from "./heap.ts";
 import { decode, encode } from "./utf8.ts";
 
 export function newString(heap: Heap, text: string): Block {
+  expectText(text);
   const bytes = encode(text);
   const block = new Block(heap, heap.allocate(bytes.length), bytes.length);
   block.view(Uint8Array).set(bytes);
@@ -13,6 +14,7 @@ export function newString(heap: Heap, text: string): Block {
 }
 
 export function newCString(heap: Heap, text: string): Block {
+  expectText(text);
   const zero = text.indexOf("\0");
   if (zero >= 0) {
     throw badOptions(
@@ -20,6 +22,10 @@ export function newCString(heap: Heap, text: string): Block {
     );
   }
   return newString(heap, `${text}\0`);
+}
+
+function expectText(text: unknown): void {
+  if (typeof text !== "string") throw badOptions(`text is ${shown(text)}: expected a string`);
 }
 
 export function stringAt(heap: Heap, pointer: number, size: number): string {
@@ -47,7 +53,7 @@ export function cStringAt(heap: Heap, pointer: number): string {
 
 /** What the memory holds from an address on, which need not be in the heap: a module has strings of its own. */
 function bytesFrom({ buffer }: Heap, pointer: number): Uint8Array {
-  if (pointer >>> 0 !== pointer) throw noAddress(pointer);
+  if (!isWord(pointer)) throw noAddress(pointer);
   if (pointer > 0 && pointer <= buffer.byteLength) return new Uint8Array(buffer, pointer);
   throw new HeapError(
     "OUT_OF_HEAP",

@@ -1,8 +1,9 @@
 /** Structs: named fields at offsets, laid out as C does on wasm32. */
 
 import type { Block } from "./block.ts";
-import { badOptions, HeapError, noAddress, shown } from "./errors.ts";
+import { badOptions, HeapError, isWord, noAddress, shown } from "./errors.ts";
 import type { Heap, TypedArrayType } from "./heap.ts";
+import { expectMemory } from "./memories.ts";
 
 /** The type of a number in memory. A pointer is a `u32`. */
 export type Scalar = "i8" | "u8" | "i16" | "u16" | "i32" | "u32" | "i64" | "u64" | "f32" | "f64";
@@ -82,8 +83,8 @@ export interface Struct<Of extends Fields> {
  * memory as it is: ask for those again after anything that may have allocated. Numbers are stored as typed arrays store
  * them: those of integer types wrap. It is not known here when a block is freed: nothing must be used beyond that.
  *
- * Throws `BAD_OPTIONS` for a type that there is not, and for a field whose name is a whole number, since JavaScript puts
- * such names before all others.
+ * Throws `BAD_OPTIONS` for a type that there is not, for a field whose name is a whole number, since JavaScript puts
+ * such names before all others, and for `__proto__`.
  */
 export function struct<const Of extends Fields>(fields: Of): Struct<Of> {
   const offsets: Record<string, number> = {};
@@ -124,7 +125,7 @@ export function struct<const Of extends Fields>(fields: Of): Struct<Of> {
     },
 
     at(heap, pointer) {
-      if (pointer >>> 0 !== pointer) throw noAddress(pointer);
+      if (!isWord(pointer)) throw noAddress(pointer);
       if (pointer === 0 || pointer + size > heap.buffer.byteLength) {
         throw new HeapError(
           "OUT_OF_HEAP",
@@ -169,6 +170,7 @@ class Place {
     try {
       return access(window.view, at, value);
     } catch {
+      expectMemory(window.heap.memory);
       window.view = new DataView(window.heap.buffer);
       return access(window.view, at, value);
     }
@@ -206,6 +208,11 @@ function layoutOf(name: string, field: Field): Layout {
   if (/^\d+$/.test(name)) {
     throw badOptions(
       `field ${name} has a number for a name: expected one that begins with a letter`,
+    );
+  }
+  if (name === "__proto__") {
+    throw badOptions(
+      `field ${name} has a name with a meaning of its own in JavaScript: expected another`,
     );
   }
   if (isStruct(field)) {
@@ -259,7 +266,9 @@ function layoutOf(name: string, field: Field): Layout {
 }
 
 function isStruct(field: Field): field is Struct<any> {
-  return typeof field === "object" && field !== null && "offsets" in field;
+  return (
+    typeof field === "object" && field !== null && "of" in field && typeof field.of === "function"
+  );
 }
 
 type Access = (view: DataView, at: number, value?: any) => unknown;

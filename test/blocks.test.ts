@@ -184,7 +184,38 @@ describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
     });
   });
 
+  it("an empty array stays one when the memory grows", () => {
+    const heap = makeHeap();
+    using array = heap.array(Float64Array, 0);
+    expect([...array.elements]).toEqual([]);
+    heap.deallocate(heap.allocate(8 * PAGE));
+    expect([...array.elements]).toEqual([]);
+    array.elements.set([]);
+  });
+
   describe("a scope", () => {
+    it.each([null, undefined, {}, "name", 8n, { [Symbol.dispose]: 1 }])(
+      "refuses what it can't free: %s",
+      (what) => {
+        const heap = makeHeap();
+        using scope = heap.scope();
+        const error = errorOf(() => scope.add(what as never));
+        expect(error.code).toBe("BAD_OPTIONS");
+        expect(error.message).toContain("expected a pointer, or what has a method dispose");
+      },
+    );
+
+    it("takes a function that has a method dispose", () => {
+      const heap = makeHeap();
+      const freed: string[] = [];
+      heap.scope().add(Object.assign(() => {}, { dispose: () => freed.push("never") }));
+      {
+        using scope = heap.scope();
+        scope.add(Object.assign(() => {}, { dispose: () => freed.push("it") }));
+      }
+      expect(freed).toEqual(["it"]);
+    });
+
     it("frees what it allocated, at its end", () => {
       const heap = makeHeap();
       {

@@ -102,7 +102,7 @@ describe.each([WORKLET, STRICT, WITHOUT])("in $name", (place) => {
   it("heapwright/js is JavaScript", () => {
     expect(run("js", place)).toBe(`js ${DONE}`);
     expect(run("js", place, '{ engine: "wasm" }')).toBe(
-      'BAD_OPTIONS: engine "wasm" is not in heapwright/js: import Heap from "heapwright" or "heapwright/inline" instead',
+      'BAD_OPTIONS: engine "wasm" is not in heapwright/js: import from "heapwright" or "heapwright/inline" instead',
     );
   });
 
@@ -111,12 +111,12 @@ describe.each([WORKLET, STRICT, WITHOUT])("in $name", (place) => {
       const found = run("inline", place, options);
       if (place.refusal) {
         expect(place.refusal.exec(found)?.[1]).toBe(
-          'import Heap from "heapwright" or "heapwright/js" instead',
+          'import from "heapwright" or "heapwright/js" instead',
         );
       } else expect(found).toBe(`wasm ${DONE}`);
     }
     expect(run("inline", place, '{ engine: "js" }')).toBe(
-      'BAD_OPTIONS: engine "js" is not in heapwright/inline: import Heap from "heapwright" or "heapwright/js" instead',
+      'BAD_OPTIONS: engine "js" is not in heapwright/inline: import from "heapwright" or "heapwright/js" instead',
     );
   });
 
@@ -130,7 +130,7 @@ describe.each([WORKLET, STRICT, WITHOUT])("in $name", (place) => {
 it("heapwright/inline refuses memories that are no WebAssembly.Memory", () => {
   expect(run("inline", WORKLET, "{ memory: new ArrayBuffer(100000) }")).toBe(
     'BAD_OPTIONS: engine "wasm" works in a WebAssembly.Memory only: give one as memory, ' +
-      'or import Heap from "heapwright" or "heapwright/js" instead',
+      'or import from "heapwright" or "heapwright/js" instead',
   );
 });
 

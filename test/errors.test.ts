@@ -2,7 +2,7 @@
 
 import { describe, expect, it, vi } from "vitest";
 
-import { Heap, HeapError, type HeapOptions } from "../src/index.ts";
+import { Heap, HeapError, type HeapOptions, struct } from "../src/index.ts";
 import {
   errorOf,
   expectError,
@@ -524,12 +524,30 @@ describe("a memory that can't grow says why, and what to do", () => {
   it("when addresses end", () => {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 });
     const heap = new Heap({ memory, base: 0 });
-    memory.grow(49_000);
+    heap.allocate(4 * PAGE);
+    memory.grow(32_767);
     const error = errorOf(() => heap.allocate(0x7fff0000));
     expect(error.code).toBe("OUT_OF_MEMORY");
     expect(error.message).toBe(
-      "no room for 2147418112 bytes: no free block fits, and its WebAssembly.Memory of 3211329536 bytes " +
+      `no room for 2147418112 bytes: no free block fits, and its WebAssembly.Memory of ${memory.buffer.byteLength} bytes ` +
         "can't grow beyond 4 GiB: make another heap for more, or deallocate blocks",
+    );
+  });
+
+  it("when others grew it", () => {
+    const memory = new ArrayBuffer(PAGE, { maxByteLength: 9 * PAGE });
+    const heap = new Heap({ memory });
+    memory.resize(9 * PAGE);
+    const error = errorOf(() => heap.allocate(200_000));
+    expect(error.message).toContain(
+      "what lies behind it, from 65536 to 589824, was grown by others: make the heap with a limit if that is its own",
+    );
+  });
+
+  it("when a buffer that can be resized has its full length", () => {
+    const memory = new ArrayBuffer(2 * PAGE, { maxByteLength: 2 * PAGE });
+    expect(errorOf(() => new Heap({ memory }).allocate(200_000)).message).toContain(
+      "its ArrayBuffer can't grow beyond 131072 bytes: give one with a larger maxByteLength",
     );
   });
 
@@ -581,6 +599,48 @@ describe("a pointer from another heap", () => {
     expect(error.code).toBe("INVALID_POINTER");
     expect(error.message).toContain("of a block of this heap; use a pointer as it was answered");
   });
+});
+
+it("says what to do about a pointer that is a BigInt", () => {
+  const heap = new Heap();
+  for (const call of [
+    () => heap.deallocate(-8n as never),
+    () => heap.reallocate(8n as never, 1),
+    () => heap.usableSize(8n as never),
+    () => heap.view(Uint8Array, 8n as never, 1),
+    () => heap.readString(8n as never, 1),
+  ]) {
+    const error = errorOf(call);
+    expect(error.code).toBe("INVALID_POINTER");
+    expect(error.message).toMatch(/^pointer -?8n is a BigInt, and pointers are numbers/);
+  }
+  expect(heap.owns(8n as never)).toBe(false);
+  expect(errorOf(() => heap.allocate(8n as never)).message).toContain("size 8n is not a whole");
+  expect(errorOf(() => heap.allocate(8, 8n as never)).code).toBe("INVALID_ALIGNMENT");
+});
+
+it("says that a buffer was transferred", () => {
+  const memory = new ArrayBuffer(PAGE);
+  const heap = new Heap({ memory });
+  const pointer = heap.allocate(100);
+  const array = heap.array(Float64Array, 4);
+  const point = struct({ x: "f64" }).at(heap, array.pointer);
+  structuredClone(memory, { transfer: [memory] });
+  for (const call of [
+    () => heap.allocate(100),
+    () => heap.deallocate(pointer),
+    () => heap.reallocate(pointer, 1000),
+    () => heap.view(Uint8Array, pointer, 1),
+    () => array.elements,
+    () => point.x,
+    () => heap.stats(),
+    () => heap.check(),
+    () => heap.reset(),
+  ]) {
+    const error = errorOf(call);
+    expect(error.code).toBe("BAD_OPTIONS");
+    expect(error.message).toContain("memory is an ArrayBuffer that was transferred");
+  }
 });
 
 it("says what to do about the negative addresses that WebAssembly answers", () => {

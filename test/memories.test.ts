@@ -260,6 +260,26 @@ describe("a resizable ArrayBuffer", () => {
   });
 });
 
+describe("attach", () => {
+  it.each(["wasm", "js"] as const)("finds no heap in a memory of no pages: %s", (engine) => {
+    const memory = new WebAssembly.Memory({ initial: 0 });
+    const error = errorOf(() => Heap.attach(memory, 0, { engine }));
+    expect(error.code).toBe("BAD_OPTIONS");
+    expect(error.message).toContain("there is no heap at base 0");
+  });
+
+  it("wants a memory, and no options but the engine", () => {
+    const memory = new WebAssembly.Memory({ initial: 1 });
+    new Heap({ memory });
+    expect(errorOf(() => Heap.attach(undefined as never)).message).toContain(
+      "memory is Undefined: expected a WebAssembly.Memory",
+    );
+    expect(errorOf(() => Heap.attach(memory, 0, { small: 0 } as never)).message).toContain(
+      "small can't be given to attach",
+    );
+  });
+});
+
 describe("which engine", () => {
   afterEach(() => {
     vi.unstubAllGlobals();

@@ -6,16 +6,20 @@ import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 
 import type { Heap } from "../src/index.ts";
-import { errorOf, expectError, PLACES } from "./heaps.ts";
+import { errorOf, expectError, imageOf, PLACES } from "./heaps.ts";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
-/** Collects until something was found out; a finaliser runs some turns of the loop after the collection. */
-async function collectUntil(done: () => boolean): Promise<void> {
+/**
+ * Collects until something was found out; a finaliser runs some turns of the loop after the collection, and what it frees in a
+ * shared memory waits for the heap's next turn.
+ */
+async function collectUntil(heap: Heap, done: () => boolean): Promise<void> {
   for (let turn = 0; turn < 200 && !done(); turn += 1) {
     collect();
     await setImmediate();
+    heap.deallocate(heap.allocate(200));
   }
   expect(done()).toBe(true);
 }
@@ -29,10 +33,12 @@ function lose(heap: Heap, pointer: number): void {
 async function collectAll(heap: Heap): Promise<void> {
   const last = heap.allocate(3);
   lose(heap, last);
-  await collectUntil(() => !heap.owns(last));
+  await collectUntil(heap, () => !heap.owns(last));
 }
 
-describe.each(PLACES)("$name", ({ makeHeap }) => {
+describe.each(PLACES)("$name", ({ makeHeap, name }) => {
+  const isShared = /shared/i.test(name);
+
   it("frees a block once its owner is collected, and not before", async () => {
     const heap = makeHeap();
     const owner = { name: "mesh" };
@@ -40,7 +46,7 @@ describe.each(PLACES)("$name", ({ makeHeap }) => {
     expect(heap.own(owner, kept)).toBe(owner);
     const lost = heap.allocate(5000);
     lose(heap, lost);
-    await collectUntil(() => !heap.owns(lost));
+    await collectUntil(heap, () => !heap.owns(lost));
     expect(heap.owns(kept)).toBe(true);
     expect(owner.name).toBe("mesh");
     heap.check();
@@ -65,7 +71,7 @@ describe.each(PLACES)("$name", ({ makeHeap }) => {
     const moved = heap.reallocate(pointer, 5000);
     expect(moved).not.toBe(pointer);
     expect(heap.allocate(100)).toBe(pointer);
-    await collectUntil(() => !heap.owns(moved));
+    await collectUntil(heap, () => !heap.owns(moved));
     expect(heap.owns(pointer)).toBe(true);
   });
 
@@ -91,6 +97,26 @@ describe.each(PLACES)("$name", ({ makeHeap }) => {
     await setImmediate();
     expect(heap.deref()).toBeDefined();
     expect(owner).toBeDefined();
+  });
+
+  it(`frees ${isShared ? "in its turn" : "at any time"}`, async () => {
+    const heap = makeHeap();
+    const lost = heap.allocate(5000);
+    const last = heap.allocate(10);
+    const other = new FinalizationRegistry(() => (collected = true));
+    let collected = false;
+    (() => other.register(heap.own({}, lost), undefined))();
+    const before = imageOf(heap);
+    for (let turn = 0; turn < 200 && !collected; turn += 1) {
+      collect();
+      await setImmediate();
+    }
+    await setImmediate();
+    expect(collected).toBe(true);
+    expect(heap.owns(lost)).toBe(isShared);
+    expect(imageOf(heap).equals(before)).toBe(isShared);
+    heap.own({}, last); // has its turn
+    expect(heap.owns(lost)).toBe(false);
   });
 
   it("gives a block one owner at a time", () => {

@@ -39,6 +39,13 @@ describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
     expect(heap.readCString(block.pointer)).toBe(text);
   });
 
+  it.each([undefined, null, 5, 5n, {}])("is made of text alone, not of %s", (text) => {
+    const heap = makeHeap();
+    for (const call of [() => heap.string(text as never), () => heap.cString(text as never)]) {
+      expect(expectError(heap, call, "BAD_OPTIONS").message).toContain("expected a string");
+    }
+  });
+
   it("survives growth", () => {
     const heap = makeHeap();
     using block = heap.cString("stays");

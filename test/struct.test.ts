@@ -40,6 +40,8 @@ describe("the layout", () => {
     [{ x: ["u8", "2"] }, 'field x has the length "2"'],
     [{ x: ["u8"] }, "field x has the length undefined"],
     [{ 12: "u8" }, "field 12 has a number for a name"],
+    [{ ["__proto__"]: "u8" }, "field __proto__ has a name with a meaning of its own"],
+    [{ x: { offsets: "u32" } }, "field x is [object Object]: expected i8"],
   ])("refuses %j", (fields, message) => {
     const error = errorOf(() => struct(fields as never));
     expect(error.code).toBe("BAD_OPTIONS");

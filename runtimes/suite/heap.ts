@@ -9,7 +9,7 @@ export function checkPicks(run: Run, { name, library, engines }: Entry, place: P
   const wasm = engines.includes("wasm") && place.wasm === "allowed";
   const js = engines.includes("js");
   // What to do instead: another engine where there is one inside, else another entry.
-  const advice = js && engines.includes("wasm") ? 'engine "js"' : "import Heap from";
+  const advice = js && engines.includes("wasm") ? 'engine "js"' : "import from";
 
   if (wasm || js) {
     run.check(`${name}: auto takes ${wasm ? "wasm" : "js"}`, () => {
