@@ -23,6 +23,8 @@ export function progressOn(stream: NodeJS.WriteStream, unicode: boolean): Progre
     barsize: 30,
     clearOnComplete: true,
     hideCursor: false,
+    // The terminal's own mode stays: a signal ends the program without a word. What is too long is cut.
+    linewrap: true,
   });
   let shown = false;
   const stop = (): void => {
