@@ -89,7 +89,7 @@ export { free as deallocate };
 
 /** Makes a heap from `base` up to `limit` (0: as far as the memory grows); an error code, 0 for none. */
 export function heap_init(base: i32, limit: i32): i32 {
-  return create(base, limit, -1, 0, DEFAULT_SMALL);
+  return answer(create(base, limit, -1, 0, DEFAULT_SMALL), false);
 }
 
 export function heap_create(base: i32, limit: i32, margin: i32, fit: i32, small: i32): i32 {
@@ -97,7 +97,7 @@ export function heap_create(base: i32, limit: i32, margin: i32, fit: i32, small:
 }
 
 export function heap_attach(base: i32): i32 {
-  return attach(base);
+  return answer(attach(base), false);
 }
 
 export function heap_break(): i32 {

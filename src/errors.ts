@@ -23,8 +23,8 @@ import {
  * - `INVALID_POINTER`: a pointer that is not the start of a block: inside one, misaligned, never allocated
  * - `OUT_OF_HEAP`: a pointer to memory that is not this heap's
  * - `CORRUPT`: something wrote where it should not; what the heap notes about its blocks can't be true
- * - `DISPOSED`: a block, an array or a scope that was disposed of before
  * - `BAD_OPTIONS`: a heap, or what is to be in it, that can't be made as asked
+ * - `DISPOSED`: a block, an array or a scope that was disposed of before
  */
 export type HeapErrorCode =
   | "OUT_OF_MEMORY"
@@ -34,8 +34,8 @@ export type HeapErrorCode =
   | "INVALID_POINTER"
   | "OUT_OF_HEAP"
   | "CORRUPT"
-  | "DISPOSED"
-  | "BAD_OPTIONS";
+  | "BAD_OPTIONS"
+  | "DISPOSED";
 
 /** The engine's numbers for the codes. */
 const CODES: Readonly<Record<number, HeapErrorCode>> = {

@@ -113,6 +113,16 @@ describe.each(FORMS)("%s", (form) => {
       expect(heap.break).toBe(2 * PAGE);
     });
 
+    test("heap_init and heap_attach that fail are told by heap_error too", async () => {
+      const heap = await uncreated(form, wasmMemory(1));
+      expect(heap.engine.heap_init(2 * PAGE, PAGE)).toBe(8);
+      expect(heap.engine.heap_error()).toBe(8);
+      expect(heap.engine.heap_init(-PAGE, 0)).toBe(1);
+      expect(heap.engine.heap_error()).toBe(1);
+      expect(heap.engine.heap_attach(0)).toBe(8);
+      expect(heap.engine.heap_error()).toBe(8);
+    });
+
     test.each<[string, number[]]>([
       ["the limit is below the base", [PAGE, 1024, 0, 0, 0]],
       ["no heap has room below the limit", [0, 3000, 0, 0, 0]],
