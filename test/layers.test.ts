@@ -2,9 +2,11 @@
 
 import { readFileSync, readdirSync } from "node:fs";
 import { join, posix } from "node:path";
+import { fileURLToPath } from "node:url";
+
 import { describe, expect, test } from "vitest";
 
-const root = new URL("..", import.meta.url).pathname;
+const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** The engine's files from the lowest up; each may import those before it, and "#memory". */
 const ENGINE = ["layout", "break", "bins", "blocks", "slabs", "heap", "check", "c-abi"];

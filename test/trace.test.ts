@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 import fc from "fast-check";
@@ -18,7 +19,7 @@ import { BASE, HEADER, ToyHeap } from "./toy-heap.ts";
 const folder = mkdtempSync(join(tmpdir(), "heapwright-trace-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const bundled = new URL("../traces/", import.meta.url).pathname;
+const bundled = fileURLToPath(new URL("../traces/", import.meta.url));
 const bundledTraces = readdirSync(bundled).filter((name) => name.endsWith(".rep.gz"));
 
 /** A trace of these ops, whose header has the right counts. */

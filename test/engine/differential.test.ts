@@ -1,6 +1,8 @@
 /** The forms of the engine answer the same to the same calls, and leave the same memory. */
 
 import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
@@ -14,7 +16,7 @@ import { brokenIn } from "./picture.ts";
 import { type Answer, create, type Creation, creations, programs, Runner } from "./programs.ts";
 import { DEFAULT_SMALL, FIT } from "./test-heap.ts";
 
-const traces = new URL("../../traces/", import.meta.url).pathname;
+const traces = fileURLToPath(new URL("../../traces/", import.meta.url));
 const names = readdirSync(traces).filter((name) => name.endsWith(".rep.gz"));
 
 /** As `createEngine`, with one engine for all runs of the source. */
