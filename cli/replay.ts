@@ -2,7 +2,7 @@
 
 import { Option, type Command } from "commander";
 
-import { traceSource } from "../src/trace/read.ts";
+import { keepSource, traceSource } from "../src/trace/read.ts";
 import { drawMap } from "./map.ts";
 import {
   ENGINES,
@@ -26,8 +26,8 @@ const HELP = `
 The table:
   ops            lines of the trace that ask for something
   ns/op          time in the heap's calls over ops, warm: each trace is replayed
-                 twice more on its emptied heap, and the faster counts (--check
-                 and standard input: the only replay, cold and slower)
+                 twice more on its emptied heap, and the faster counts (with
+                 --check that of the first replay, cold and slower)
   peak live      most bytes the program held at once, as it asked for them
   footprint      most bytes the heap took of its memory
   utilisation    peak live over footprint
@@ -38,7 +38,8 @@ The table:
   failures       requests refused, and with --check blocks or invariants broken
 
 A trace is an allocation trace of the malloc-lab form, gzip'd or not; - is
-standard input. Nothing is printed unless all traces could be read.
+standard input, kept in memory to be replayed again. Nothing is printed unless
+all traces could be read.
 
 Exit status: 0 all went well; 1 there were failures; 2 a trace or an option is
 wrong.`;
@@ -83,7 +84,7 @@ export function replayCommand(
       const setting = settingOf(options);
       const runs: Run[] = [];
       for (const file of files) {
-        runs.push(await run(traceSource(file), setting, progress, options.check));
+        runs.push(await run(keepSource(traceSource(file)), setting, progress, options.check));
       }
       report(options.json ? jsonReport(runs, options.check) : humanReport(runs, terminal), runs);
     });

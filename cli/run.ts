@@ -2,7 +2,8 @@
 
 import { HeapError, type Heap } from "../src/index.ts";
 import { openTrace, type TraceSource } from "../src/trace/read.ts";
-import { replay, type Replay } from "../src/trace/replay.ts";
+import { replay, snapshotAfter, type Replay } from "../src/trace/replay.ts";
+import type { Snapshot } from "../src/trace/snapshot.ts";
 import { makeHeap, type Setting } from "./options.ts";
 import type { Progress } from "./progress.ts";
 import { traceName } from "./report.ts";
@@ -14,6 +15,8 @@ export interface Run extends Replay {
   readonly setting: Setting;
   /** What `auto` came to. */
   readonly engine: "wasm" | "js";
+  /** The heap when most bytes were live; undefined when none ever were, and where it was found broken. */
+  readonly fullest: Snapshot | undefined;
 }
 
 /** A setting that no heap can have: the command was wrong, not the trace or the heap. */
@@ -25,12 +28,14 @@ export class SettingError extends Error {
 const TIMED_REPLAYS = 2;
 
 /**
- * Replays a trace on a new heap, and then, if it can be read again, twice more on the same heap, emptied.
+ * Replays a trace on a new heap, twice more on the same heap, emptied, and on another new one up to the fullest moment.
  *
- * The first replay tells everything but the time: it runs while the platform compiles the heap's calls and memory is
- * touched for the first time. The others are for the clock alone, and the faster of them counts: what else the machine
- * does only ever adds. With `check`, for what can be read once, and where the heap was found broken, the time is that of
- * the first.
+ * The first replay tells all figures but the time: it runs while the platform compiles the heap's calls and memory is
+ * touched for the first time. The next two are for the clock alone, and the faster of them counts: what else the machine
+ * does only ever adds. The last is for a look at the heap. With `check` the time is that of the first, and so it is where
+ * the heap was found broken, which is not replayed on again.
+ *
+ * @param source one that can be read any number of times
  */
 export async function run(
   source: TraceSource,
@@ -41,8 +46,8 @@ export async function run(
   const heap = heapOf(setting);
   const trace = await openTrace(source);
   const { ops } = trace.header;
-  const timed = source.rereadable && check === undefined ? TIMED_REPLAYS : 0;
-  progress.start(traceName(trace.file), ops * (1 + timed));
+  const timed = check === undefined ? TIMED_REPLAYS : 0;
+  progress.start(traceName(trace.file), ops * (1 + timed + 1));
   const found = await replay(heap, trace.chunks, {
     ...(check === undefined ? {} : { check }),
     onProgress: progress.update,
@@ -53,13 +58,20 @@ export async function run(
     heap.reset();
     const again = await openTrace(source);
     const { nsPerOp: time } = await replay(heap, again.chunks, {
-      look: false,
       onProgress: (replayed) => progress.update(ops * done + replayed),
     });
     nsPerOp = Math.min(nsPerOp, time);
   }
+
+  let fullest: Snapshot | undefined;
+  if (found.peakOp > 0 && found.whole) {
+    const again = await openTrace(source);
+    fullest = await snapshotAfter(found.peakOp, heapOf(setting), again.chunks, {
+      onProgress: (replayed) => progress.update(ops * (1 + timed) + replayed),
+    });
+  }
   progress.stop();
-  return { ...found, nsPerOp, trace: source.file, setting, engine: heap.engine };
+  return { ...found, nsPerOp, fullest, trace: source.file, setting, engine: heap.engine };
 }
 
 function heapOf(setting: Setting): Heap {

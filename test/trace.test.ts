@@ -12,7 +12,8 @@ import { TraceError } from "../src/trace/error.ts";
 import { CHUNK_OPS, type OpChunk, opText } from "../src/trace/ops.ts";
 import { TraceParser } from "../src/trace/parse.ts";
 import { type TraceSource, keepSource, openTrace, traceSource } from "../src/trace/read.ts";
-import { type ReplayHeap, type ReplayOptions, replay } from "../src/trace/replay.ts";
+import { type ReplayHeap, type ReplayOptions, replay, snapshotAfter } from "../src/trace/replay.ts";
+import { type Snapshot, takeSnapshot } from "../src/trace/snapshot.ts";
 import { firstOps, traceText } from "../src/trace/write.ts";
 import { BASE, HEADER, ToyHeap } from "./toy-heap.ts";
 
@@ -64,6 +65,13 @@ async function replayOf(
   options?: ReplayOptions,
 ): ReturnType<typeof replay> {
   return replay(heap, (await openTrace(sourceOf(text))).chunks, options);
+}
+
+/** Toy heaps of `bytes`: at the fullest moment of the trace. */
+async function fullestOf(text: string, bytes?: number): Promise<Snapshot> {
+  const { peakOp } = await replayOf(new ToyHeap(bytes), text);
+  const { chunks } = await openTrace(sourceOf(text));
+  return snapshotAfter(peakOp, new ToyHeap(bytes), chunks);
 }
 
 describe("reading", () => {
@@ -326,7 +334,7 @@ describe("replaying", () => {
     expect(result.peakLiveBytes).toBe(130);
     expect(result.peakHeapBytes).toBe(3 * HEADER + 112 + 32 + 32);
     expect(result.utilisation).toBe(130 / result.peakHeapBytes);
-    expect(result.fullest).toMatchObject({
+    expect(await fullestOf(text)).toMatchObject({
       op: 2,
       liveBytes: 130,
       internalBytes: 12 + 2,
@@ -336,10 +344,43 @@ describe("replaying", () => {
     });
   });
 
+  test("free blocks and free slots are external fragmentation, used ones internal, the rest overhead", () => {
+    const heap = {
+      *walk(): ReturnType<Heap["walk"]> {
+        yield { address: 1200, size: 100, kind: "used" };
+        yield { address: 1304, size: 20, kind: "free" };
+        yield { address: 1328, size: 300, kind: "table" };
+        yield { address: 1632, size: 8, kind: "used-slot" };
+        yield { address: 1640, size: 16, kind: "free-slot" };
+        yield { address: 1656, size: 40, kind: "gap" };
+      },
+      stats: () => ({ ...new ToyHeap().stats(), base: 1000, heapBytes: 656 }),
+    };
+    const { entries, ...bytes } = takeSnapshot(heap, 7, 101);
+    expect(bytes).toEqual({
+      op: 7,
+      liveBytes: 101,
+      internalBytes: 7,
+      externalBytes: 36,
+      overheadBytes: 656 - 101 - 7 - 36,
+      heapBytes: 656,
+    });
+    expect([...entries].map(({ kind }) => kind)).toEqual([
+      "table",
+      "used",
+      "free",
+      "table",
+      "used-slot",
+      "free-slot",
+      "gap",
+    ]);
+  });
+
   test("free blocks are external fragmentation", async () => {
-    const { fullest } = await replayOf(new ToyHeap(), traceOf("a 0 32", "f 0", "a 1 48"));
+    const fullest = await fullestOf(traceOf("a 0 32", "f 0", "a 1 48"));
     expect(fullest).toMatchObject({ op: 3, internalBytes: 0, externalBytes: 32 });
-    expect([...fullest!.entries]).toEqual([
+    expect([...fullest.entries]).toEqual([
+      { address: BASE, size: HEADER, kind: "table" },
       { address: BASE + HEADER, size: 32, kind: "free" },
       { address: BASE + 2 * HEADER + 32, size: 48, kind: "used" },
     ]);
@@ -365,9 +406,11 @@ describe("replaying", () => {
     ops.push(...kept.map((id) => `f ${id}`));
 
     const result = await replayOf(new ToyHeap(1 << 24), traceOf(ops));
-    expect(result.failures).toBe(0);
-    expect(result.peakLiveBytes).toBe(most.live);
-    expect(result.fullest).toMatchObject({ op: most.op, liveBytes: most.live });
+    expect(result).toMatchObject({ failures: 0, peakLiveBytes: most.live, peakOp: most.op });
+    expect(await fullestOf(traceOf(ops), 1 << 24)).toMatchObject({
+      op: most.op,
+      liveBytes: most.live,
+    });
     expect(most.op).toBeGreaterThan(2 * CHUNK_OPS);
   });
 
@@ -383,9 +426,8 @@ describe("replaying", () => {
       "f 0",
     );
     const result = await replayOf(new ToyHeap(4096), text);
-    expect(result).toMatchObject({ ops: 8, failures: 3, skipped: 3, peakLiveBytes: 64 });
+    expect(result).toMatchObject({ ops: 8, failures: 3, skipped: 3, peakLiveBytes: 64, peakOp: 1 });
     expect(result.firstFailure).toBe("line 6 (a 1 5000): out of memory");
-    expect(result.fullest).toMatchObject({ op: 2, liveBytes: 64 });
   });
 
   test("a block that could not be reallocated stays", async () => {
@@ -398,13 +440,25 @@ describe("replaying", () => {
     expect(heap.blocks.size).toBe(0);
   });
 
-  test("the heap is looked at when memory runs out", async () => {
-    const result = await replayOf(
-      new ToyHeap(4096),
-      traceOf("a 0 2048", "a 1 64", "f 0", "a 2 8000"),
-    );
-    expect(result.fullest).toMatchObject({ liveBytes: 64 });
-    expect(result.peakLiveBytes).toBe(2112);
+  test("the fullest moment is exact also after requests that were refused", async () => {
+    const text = traceOf("a 0 64", "a 1 5000", "r 0 6000", "z 2 2048", "f 1", "f 2", "a 3 8");
+    expect(await fullestOf(text, 4096)).toMatchObject({ op: 4, liveBytes: 64 + 2048 });
+  });
+
+  test("a heap is looked at once, however it grows", async () => {
+    class Walked extends ToyHeap {
+      walks = 0;
+      override *walk(): ReturnType<ToyHeap["walk"]> {
+        this.walks += 1;
+        yield* super.walk();
+      }
+    }
+    const text = traceOf(Array.from({ length: 3 * CHUNK_OPS }, (_, i) => `a ${i} 8`));
+    const [replayed, looked] = [new Walked(1 << 23), new Walked(1 << 23)];
+    const { peakOp } = await replayOf(replayed, text);
+    expect(peakOp).toBe(3 * CHUNK_OPS);
+    await snapshotAfter(peakOp, looked, (await openTrace(sourceOf(text))).chunks);
+    expect([replayed.walks, looked.walks]).toEqual([0, 1]);
   });
 
   test("an invariant that does not hold ends the replay", async () => {
@@ -427,14 +481,11 @@ describe("replaying", () => {
     expect(heap.checks).toBe(Math.floor(ops.length / 10_000) + 2);
   });
 
-  test("without a look nothing but the snapshot is missing", async () => {
-    const text = traceOf("a 0 100", "a 1 30", "f 1");
-    const { fullest, ...found } = await replayOf(new ToyHeap(), text);
-    expect(fullest).toBeDefined();
-    const without = await replayOf(new ToyHeap(), text, { look: false });
-    expect(without).toMatchObject({ ...found, nsPerOp: expect.any(Number) as number });
-    expect(without.fullest).toBeUndefined();
-    expect(found.whole).toBe(true);
+  test("nothing is live in a trace without ops, nor in one whose requests ask for nothing", async () => {
+    for (const text of [traceOf(), traceOf("a 0 0", "f 0")]) {
+      const result = await replayOf(new ToyHeap(), text);
+      expect(result).toMatchObject({ peakLiveBytes: 0, peakOp: 0, whole: true });
+    }
   });
 
   test("progress is told", async () => {

@@ -43,7 +43,10 @@ function isFile(path: string): boolean {
   }
 }
 
-/** The same source, to be read any number of times: unless it can be anyway, its bytes are kept, as they came. */
+/**
+ * The same source, to be read any number of times, the first time to its end: unless it can be anyway, its bytes are kept,
+ * as they come.
+ */
 export function keepSource(source: TraceSource): TraceSource {
   if (source.rereadable) return source;
   let kept: Uint8Array[] | undefined;
@@ -53,10 +56,14 @@ export function keepSource(source: TraceSource): TraceSource {
     bytes: async function* () {
       if (kept === undefined) {
         const blocks = [];
-        for await (const block of source.bytes()) blocks.push(block);
+        for await (const block of source.bytes()) {
+          blocks.push(block);
+          yield block;
+        }
         kept = blocks;
+      } else {
+        yield* kept;
       }
-      yield* kept;
     },
   };
 }

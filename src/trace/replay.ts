@@ -2,17 +2,14 @@
  * Replays a trace on a heap and measures both.
  *
  * Ops are replayed in stretches. The clock runs over a stretch, never over a single op, and everything else is done
- * between stretches: reading the trace, counting what is live, looking at the heap.
+ * between stretches: reading the trace, counting what is live, checking the heap.
  *
  *     chunk   |------------------------------------------------------|
- *     plan                              ^ most bytes live
- *     stretch |-------------------------|-------------|--------------|
- *                                       snapshot      check
+ *     stretch |-----------------------------|------------------------|
+ *                                           an op that failed
  *
- * The heap at its fullest is known only once the trace is over, so a chunk's sizes are added up before it is replayed:
- * if more will be live somewhere in it than ever before, a stretch ends there, and the heap is looked at. That is at most
- * one look a chunk, and the last of them is the fullest moment of the trace. Where a request fails less is live than
- * planned, and the fullest moment may be missed; so the heap is also looked at when memory runs out.
+ * When a heap was fullest is known only once the trace is over. So a replay tells after which op it was, and to look at
+ * the heap then, the ops up to there are replayed again, on another new heap: the same ops make the same heap.
  */
 
 import { GuardedHeap, type ReplayHeap } from "./guard.ts";
@@ -27,8 +24,6 @@ export interface ReplayOptions {
    * holds. Unless given, neither.
    */
   readonly check?: number;
-  /** Whether the heap is looked at when it is fullest, which costs time in between. Unless false, it is. */
-  readonly look?: boolean;
   /** Called between chunks with the number of ops replayed so far. */
   readonly onProgress?: (ops: number) => void;
 }
@@ -47,14 +42,14 @@ export interface Replay {
   readonly nsPerOp: number;
   /** Most bytes that the program held at once. */
   readonly peakLiveBytes: number;
+  /** After how many ops that was, the first time; 0 when none were ever live. */
+  readonly peakOp: number;
   /** Most bytes that the heap took of its memory. */
   readonly peakHeapBytes: number;
   /** `peakLiveBytes` over `peakHeapBytes`: 1 is a heap without waste. */
   readonly utilisation: number;
   /** How often the break was moved up, the first time included. */
   readonly breakMoves: number;
-  /** The heap when most bytes were live; undefined when none ever were, and where it was not looked at. */
-  readonly fullest: Snapshot | undefined;
   /** Whether the heap was whole and empty at the end. */
   readonly whole: boolean;
 }
@@ -82,49 +77,62 @@ export async function replay(
   return replayer.finish();
 }
 
+/** The heap after the first `op` ops of `chunks`, replayed on `heap`, which should be new. */
+export async function snapshotAfter(
+  op: number,
+  heap: ReplayHeap,
+  chunks: AsyncIterable<OpChunk>,
+  { onProgress }: Pick<ReplayOptions, "onProgress"> = {},
+): Promise<Snapshot> {
+  const replayer = new Replayer(heap, {});
+  for await (const chunk of chunks) {
+    replayer.chunk(chunk, op - replayer.ops);
+    onProgress?.(replayer.ops);
+    if (replayer.ops === op) break;
+  }
+  return takeSnapshot(heap, replayer.ops, replayer.live);
+}
+
 class Replayer {
   readonly #heap: ReplayHeap;
   /** Ops between checks; Infinity: no checks. */
   readonly #checkEvery: number;
-  readonly #look: boolean;
   readonly #guard: GuardedHeap | undefined;
 
   ops = 0;
+  /** Bytes that the program holds. */
+  live = 0;
   #failures = 0;
   #skipped = 0;
   #firstFailure: string | undefined;
   #milliseconds = 0;
-  #live = 0;
   #peakLive = 0;
-  #fullest: Snapshot | undefined;
+  #peakOp = 0;
   #broken = false;
 
   /** By id: where its block is, 0 when it is not live. */
   #pointers = new Uint32Array(1024);
   /** By id: one more than the bytes its live block was asked to hold, 0 when it is not live. */
   #held = new Uint32Array(1024);
-  /** By id: the bytes it was last asked to hold by the ops that are planned. */
-  #planned = new Uint32Array(1024);
   #ids = 0;
 
   /** Why the last stretch ended early. */
   #refusal = "";
 
-  constructor(heap: ReplayHeap, { check = Infinity, look = true }: ReplayOptions) {
+  constructor(heap: ReplayHeap, { check = Infinity }: ReplayOptions) {
     this.#heap = heap;
     this.#checkEvery = check;
-    this.#look = look;
     this.#guard = check < Infinity ? new GuardedHeap(heap) : undefined;
   }
 
-  /** Replays one chunk; false when the heap is broken. */
-  chunk(ops: OpChunk): boolean {
+  /** Replays one chunk, or its first ops, `most` of them; false when the heap is broken. */
+  chunk(ops: OpChunk, most = Infinity): boolean {
     const before = this.ops;
-    const fullest = this.#plan(ops);
-    for (let at = 0; at < ops.count;) {
-      let end = at < fullest ? fullest : ops.count;
+    const count = Math.min(ops.count, most);
+    this.#makeRoom(ops);
+    for (let at = 0; at < count;) {
       // What the guard finds is told between stretches: one op each, then, to know which it was.
-      if (this.#guard !== undefined) end = at + 1;
+      const end = this.#guard === undefined ? count : at + 1;
 
       const start = performance.now();
       const reached = this.#stretch(ops, at, end);
@@ -140,7 +148,6 @@ class Replayer {
       const line = ops.lines[at - 1]!;
       const problem = this.#guard?.takeProblem();
       if (problem !== undefined) this.#fail(`line ${line} (${opText(ops, at - 1)})`, problem);
-      if (at === fullest || reached < end) this.#lookAtHeap(line, at === fullest ? 0 : 0.01);
       if (this.ops % this.#checkEvery === 0) this.#prove(`after line ${line}`);
       if (this.#broken) return false;
     }
@@ -161,44 +168,23 @@ class Replayer {
       firstFailure: this.#firstFailure,
       nsPerOp: called === 0 ? 0 : (milliseconds * 1e6) / called,
       peakLiveBytes: this.#peakLive,
+      peakOp: this.#peakOp,
       peakHeapBytes,
       utilisation: peakHeapBytes === 0 ? 0 : this.#peakLive / peakHeapBytes,
       breakMoves: stats?.breakMoves ?? 0,
-      fullest: this.#fullest,
       whole: !this.#broken,
     };
   }
 
-  /** Makes room for the chunk's ids, and finds how many of its ops lead to the most bytes live, if all succeed. */
-  #plan(ops: OpChunk): number {
-    let live = this.#live;
-    let most = this.#look ? (this.#fullest?.liveBytes ?? 0) : Infinity;
-    let at = 0;
-    for (let i = 0; i < ops.count; i += 1) {
-      const id = ops.ids[i]!;
-      switch (ops.kinds[i]) {
-        case FREE:
-          live -= this.#planned[id]!;
-          continue;
-        case REALLOC:
-          live -= this.#planned[id]!;
-          break;
-        default:
-          this.#ids = id + 1;
-          if (id >= this.#planned.length) {
-            this.#pointers = doubled(this.#pointers);
-            this.#held = doubled(this.#held);
-            this.#planned = doubled(this.#planned);
-          }
-      }
-      this.#planned[id] = ops.sizes[i]!;
-      live += ops.sizes[i]!;
-      if (live > most) {
-        most = live;
-        at = i + 1;
-      }
+  /** For the ids of the chunk. */
+  #makeRoom({ count, kinds, ids }: OpChunk): void {
+    for (let i = 0; i < count; i += 1) {
+      if (kinds[i] !== FREE && kinds[i] !== REALLOC) this.#ids = ids[i]! + 1;
     }
-    return at;
+    while (this.#pointers.length < this.#ids) {
+      this.#pointers = doubled(this.#pointers);
+      this.#held = doubled(this.#held);
+    }
   }
 
   /** The hot loop. Returns `end`, or the op that failed; then `#refusal` says why. */
@@ -243,7 +229,7 @@ class Replayer {
     return i;
   }
 
-  /** Counts what ops `from` to `end`, none of which failed, made of the live bytes. */
+  /** Counts what ops `from` to `end`, the next ones, none of which failed, made of the live bytes. */
   #account(ops: OpChunk, from: number, end: number): void {
     const held = this.#held;
     for (let i = from; i < end; i += 1) {
@@ -254,31 +240,22 @@ class Replayer {
           this.#skipped += 1;
           continue;
         }
-        this.#live -= held[id]! - 1;
+        this.live -= held[id]! - 1;
         held[id] = 0;
       }
       if (kind === FREE) continue;
       held[id] = ops.sizes[i]! + 1;
-      this.#live += ops.sizes[i]!;
-      if (this.#live > this.#peakLive) this.#peakLive = this.#live;
+      this.live += ops.sizes[i]!;
+      if (this.live > this.#peakLive) {
+        this.#peakLive = this.live;
+        this.#peakOp = this.ops + i + 1 - from;
+      }
     }
   }
 
   /** Counts an op that failed. An id it would have allocated is never live; a block it would have moved or freed stays. */
   #refuse(ops: OpChunk, at: number): void {
-    const id = ops.ids[at]!;
-    const kind = ops.kinds[at];
-    if (kind !== FREE && kind !== REALLOC) this.#planned[id] = 0;
     this.#fail(`line ${ops.lines[at]} (${opText(ops, at)})`, this.#refusal);
-  }
-
-  /** Takes a snapshot if more is live than at the last, by more than a share of it. */
-  #lookAtHeap(line: number, share: number): void {
-    if (!this.#look) return;
-    if (this.#live <= (this.#fullest?.liveBytes ?? 0) * (1 + share)) return;
-    this.#attempt(`after line ${line}`, () => {
-      this.#fullest = takeSnapshot(this.#heap, this.ops, this.#live);
-    });
   }
 
   #prove(where: string): void {

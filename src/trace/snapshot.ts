@@ -32,7 +32,7 @@ export interface Snapshot {
   readonly externalBytes: number;
   readonly overheadBytes: number;
   readonly heapBytes: number;
-  /** Every entry, in address order. */
+  /** Every entry, in address order; the heap's control block before them as a table. */
   readonly entries: Iterable<Entry>;
 }
 
@@ -46,15 +46,17 @@ export function takeSnapshot(
   op: number,
   liveBytes: number,
 ): Snapshot {
+  const { base, heapBytes } = heap.stats();
   const entries = new PackedEntries();
   let usableBytes = 0;
   let externalBytes = 0;
   for (const { address, size, kind } of heap.walk()) {
+    // Before the first there is the heap's own control block.
+    if (entries.count === 0) entries.add(base, address - base, "table");
     entries.add(address, size, kind);
     if (kind === "used" || kind === "used-slot") usableBytes += size;
     if (kind === "free" || kind === "free-slot") externalBytes += size;
   }
-  const { heapBytes } = heap.stats();
   return {
     op,
     liveBytes,
@@ -68,7 +70,7 @@ export function takeSnapshot(
 
 /** Entries in columns that double when they are full: a heap may have millions. */
 class PackedEntries implements Iterable<Entry> {
-  #count = 0;
+  count = 0;
   #addresses = new Uint32Array(1024);
   #sizes = new Uint32Array(1024);
   #kinds = new Uint8Array(1024);
@@ -76,7 +78,7 @@ class PackedEntries implements Iterable<Entry> {
   readonly #names: EntryKind[] = [];
 
   add(address: number, size: number, kind: EntryKind): void {
-    const at = this.#count;
+    const at = this.count;
     if (at === this.#kinds.length) {
       this.#addresses = doubled(this.#addresses);
       this.#sizes = doubled(this.#sizes);
@@ -87,11 +89,11 @@ class PackedEntries implements Iterable<Entry> {
     this.#addresses[at] = address;
     this.#sizes[at] = size;
     this.#kinds[at] = name;
-    this.#count += 1;
+    this.count += 1;
   }
 
   *[Symbol.iterator](): Iterator<Entry> {
-    for (let i = 0; i < this.#count; i += 1) {
+    for (let i = 0; i < this.count; i += 1) {
       yield {
         address: this.#addresses[i]!,
         size: this.#sizes[i]!,
