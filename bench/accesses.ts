@@ -3,6 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
+import { told } from "../traces/told.ts";
 import { LIVE_BLOCKS } from "./growth.ts";
 import { Kind, OP_WORDS, readTrace, type Trace } from "./trace.ts";
 
@@ -163,5 +164,7 @@ export function measureAccesses(paths: readonly string[]): AccessResults {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  process.stdout.write(`${JSON.stringify(await count(process.argv.slice(2)), undefined, 1)}\n`);
+  process.stdout.write(
+    `${JSON.stringify(await told(count(process.argv.slice(2))), undefined, 1)}\n`,
+  );
 }

@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { told } from "../traces/told.ts";
 import { HEAPWRIGHT_WASM, type Calls } from "./allocators.ts";
 import { ownReplay } from "./from-js.ts";
 import { OP_WORDS, readTrace } from "./trace.ts";
@@ -43,7 +44,7 @@ for (const path of paths) {
 const logs = engines.map(() => 0);
 const traces = process.argv.slice(split + 1);
 for (const path of traces) {
-  const trace = await readTrace(path);
+  const trace = await told(readTrace(path));
   const ops = trace.ops.length / OP_WORDS;
   const best = engines.map(() => Infinity);
   for (let round = 0; round < ROUNDS; round++) {

@@ -3,6 +3,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
+import { told } from "../traces/told.ts";
 import { fromWasm, HEAPWRIGHT_WASM, peers, type Allocator } from "./allocators.ts";
 import { FLOOR, footprint, hindrance, ownStage, timeOnce } from "./replay.ts";
 import { printTables } from "./tables.ts";
@@ -176,7 +177,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       };
       const results: TraceResult[] = [];
       for (const path of traces.length ? traces : ownTraces()) {
-        results.push(measureTrace(await readTrace(path), [...ours, ...others], settings));
+        results.push(measureTrace(await told(readTrace(path)), [...ours, ...others], settings));
       }
       progress("");
       printTables(

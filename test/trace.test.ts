@@ -1,3 +1,4 @@
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -72,6 +73,13 @@ async function fullestOf(text: string, bytes?: number): Promise<Snapshot> {
   const { peakOp } = await replayOf(new ToyHeap(bytes), text);
   const { chunks } = await openTrace(sourceOf(text));
   return snapshotAfter(peakOp, new ToyHeap(bytes), chunks);
+}
+
+/** Runs a script of the project, as the documents say. */
+function script(...args: string[]): SpawnSyncReturns<string> {
+  const flags = ["--conditions=counting", "--import", "tsx"];
+  const cwd = fileURLToPath(new URL("..", import.meta.url));
+  return spawnSync(process.execPath, [...flags, ...args], { cwd, encoding: "utf8" });
 }
 
 describe("reading", () => {
@@ -595,6 +603,29 @@ describe("the bundled traces", () => {
     for (const name of bundledTraces) {
       expect(table).toMatch(new RegExp(`^\\| ${name.replace(".rep.gz", "")} +\\|`, "m"));
     }
+  });
+
+  test("have the figures of the table, as table.ts prints them", () => {
+    const paths = bundledTraces.map((name) => join(bundled, name));
+    const { status, stdout } = script("traces/table.ts", ...paths);
+    expect(status).toBe(0);
+    const rows = stdout.trimEnd().split("\n");
+    expect(rows.length).toBe(bundledTraces.length);
+    const table = readFileSync(join(bundled, "README.md"), "utf8").replaceAll(/ +/g, " ");
+    for (const row of rows) expect(table).toContain(`\n${row}\n`);
+  });
+
+  test.each([
+    ["traces/table.ts", "missing.rep"],
+    ["traces/cut.ts", "missing.rep", "10"],
+    ["bench/accesses.ts", "missing.rep"],
+  ])("%s says that there is no %s", (...args) => {
+    const { status, stderr } = script(...args);
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr:
+        "missing.rep: found no file of this name, expected a trace (.rep or .rep.gz; - is standard input)\n",
+    });
   });
 
   for (const engine of ["wasm", "js"] as const) {

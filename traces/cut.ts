@@ -8,12 +8,16 @@ import { gzipSync } from "node:zlib";
 
 import { openTrace, traceSource } from "../src/trace/read.ts";
 import { firstOps, traceText } from "../src/trace/write.ts";
+import { told } from "./told.ts";
+
+async function cut(path: string, ops: number): Promise<Uint8Array> {
+  const { chunks, header } = await openTrace(traceSource(path));
+  return gzipSync(traceText(await firstOps(chunks, ops), header), { level: 9 });
+}
 
 const [path, ops] = process.argv.slice(2);
 if (path === undefined || !/^\d+$/.test(ops ?? "")) {
   console.error("usage: npx tsx traces/cut.ts TRACE OPS > CUT.rep.gz");
   process.exit(2);
 }
-const { chunks, header } = await openTrace(traceSource(path));
-const text = traceText(await firstOps(chunks, Number(ops)), header);
-process.stdout.write(gzipSync(text, { level: 9 }));
+process.stdout.write(await told(cut(path, Number(ops))));

@@ -1,13 +1,16 @@
 /**
- * Prints the figures of the table in README.md, a row a trace:
+ * Prints the rows of the table in README.md, one a trace:
  *
  *     npx tsx traces/table.ts traces/*.rep.gz
  */
 
+import { basename } from "node:path";
+
 import { CALLOC, FREE, MALLOC, MEMALIGN, REALLOC } from "../src/trace/ops.ts";
 import { openTrace, traceSource } from "../src/trace/read.ts";
+import { told } from "./told.ts";
 
-for (const path of process.argv.slice(2)) {
+async function rowOf(path: string): Promise<string> {
   const kinds = new Map<number, number>();
   const threads = new Set<number>();
   const live = new Map<number, number>();
@@ -39,5 +42,8 @@ for (const path of process.argv.slice(2)) {
     threads.size,
   ];
   const figures = columns.map((figure) => figure.toLocaleString("en-US"));
-  console.log(`| ${path} | ${figures.join(" | ")} |`);
+  const name = basename(path).replace(/\.rep(\.gz)?$/, "");
+  return `| ${name} | ${figures.join(" | ")} |`;
 }
+
+for (const path of process.argv.slice(2)) console.log(await told(rowOf(path)));
