@@ -1,7 +1,15 @@
 /** `heapwright link`: modules that import their allocator, merged with the heap. */
 
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -253,6 +261,16 @@ describe("heapwright link", () => {
     },
     30_000,
   );
+
+  it("is optimised as much as --optimise says, and by 3 else", () => {
+    const sizeWith = (...flags: string[]): number => {
+      linked(`${RANDOM} ${MEMORY}`, ...flags);
+      return statSync(join(folder, "linked.wasm")).size;
+    };
+    const size = sizeWith("--optimise", "3");
+    expect(sizeWith("--optimise", "0")).toBeGreaterThan(size);
+    expect(sizeWith()).toBe(size);
+  }, 60_000);
 
   it("says how to get Binaryen where it is missing", () => {
     const alone = join(folder, "alone");
