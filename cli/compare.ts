@@ -7,9 +7,11 @@ import {
   ENGINES,
   FITS,
   addMemoryOptions,
+  bytesOption,
   listOf,
   oneOf,
   parseBytesOrAuto,
+  parseTraces,
   type EngineName,
   type FitName,
   type MemoryName,
@@ -17,7 +19,15 @@ import {
 } from "./options.ts";
 import type { Progress } from "./progress.ts";
 import { bytes, count, percent, table } from "./report.ts";
-import { rounded, run, runFigures, settingFigures, type Run } from "./run.ts";
+import {
+  failureSentences,
+  heapOf,
+  rounded,
+  run,
+  runFigures,
+  settingFigures,
+  type Run,
+} from "./run.ts";
 import type { Terminal } from "./terminal.ts";
 
 interface CompareOptions {
@@ -61,16 +71,16 @@ all traces could be read.
 Exit status: 0 all went well; 1 there were failures; 2 a trace or an option is
 wrong.`;
 
-/** The verb's command. `report` is given what goes to standard output and the runs behind it. */
+/** The verb's command. `report` is given what goes to standard output, and a sentence for each run that failed. */
 export function compareCommand(
   command: Command,
   progress: Progress,
   terminal: Terminal,
-  report: (output: string, runs: readonly Run[]) => void,
+  report: (output: string, failures: readonly string[]) => void,
 ): void {
   command
     .description("replay traces on heaps of several settings and rank the settings")
-    .argument("<trace...>", "traces: .rep, .rep.gz, or - for standard input")
+    .argument("<trace...>", "traces: .rep, .rep.gz, or - for standard input", parseTraces)
     .addOption(
       new Option("--engine <list>", "engines: wasm, js, auto")
         .argParser(listOf(oneOf(ENGINES)))
@@ -104,19 +114,33 @@ export function compareCommand(
         }
       }
       const ranked = rank(settings.map((setting, i) => contender(setting, runs[i]!)));
-      report(options.json ? jsonReport(ranked) : humanReport(ranked, terminal), runs.flat());
+      report(
+        options.json ? jsonReport(ranked) : humanReport(ranked, terminal),
+        failureSentences(
+          ranked.flatMap((each) => each.runs),
+          nameOf,
+        ),
+      );
     });
 }
 
+/** Every combination. `auto` is one of the engines, which is not to be ranked twice. */
 function settingsOf(options: CompareOptions): Setting[] {
   const { memory, limit } = options;
-  return options.engine.flatMap((engine) =>
+  const plain = { fit: "best", margin: "auto", small: "auto", memory, limit } as const;
+  const engines = new Set(options.engine.map((engine) => heapOf({ ...plain, engine }).engine));
+  return [...engines].flatMap((engine) =>
     options.fit.flatMap((fit) =>
       options.margin.flatMap((margin) =>
         options.small.map((small) => ({ engine, fit, margin, small, memory, limit })),
       ),
     ),
   );
+}
+
+/** A run's trace, and its setting as the table has it. */
+function nameOf({ trace, engine, setting: { fit, margin, small } }: Run): string {
+  return `${trace} (engine ${engine}, fit ${fit}, margin ${bytesOption(margin)}, small ${bytesOption(small)})`;
 }
 
 function contender(setting: Setting, runs: readonly Run[]): Contender {
@@ -173,12 +197,11 @@ function humanReport(ranked: readonly Contender[], terminal: Terminal): string {
     "break\nmoves",
     "fail-\nures",
   ];
-  const size = (value: number | "auto"): string => (value === "auto" ? value : bytes(value));
   const rows = ranked.map((each) => [
     each.runs[0]!.engine,
     each.setting.fit,
-    size(each.setting.margin),
-    size(each.setting.small),
+    bytesOption(each.setting.margin),
+    bytesOption(each.setting.small),
     percent(each.utilisation),
     each.nsPerOp.toFixed(1),
     bytes(each.peakHeapBytes),

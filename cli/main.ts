@@ -10,11 +10,11 @@ import { compareCommand } from "./compare.ts";
 import { LinkError, linkCommand } from "./link.ts";
 import { progressOn } from "./progress.ts";
 import { replayCommand } from "./replay.ts";
-import { SettingError, failureSentence, type Run } from "./run.ts";
+import { SettingError } from "./run.ts";
 import { terminalOf } from "./terminal.ts";
 
 const FAILED = 1;
-const WRONG_INPUT = 2;
+const WRONG = 2;
 
 const { version } = JSON.parse(
   readFileSync(new URL("../package.json", import.meta.url), "utf8"),
@@ -23,25 +23,44 @@ const { version } = JSON.parse(
 const terminal = terminalOf(process.stdout, process.env);
 const progress = progressOn(process.stderr, terminal.unicode);
 
-function report(output: string, runs: readonly Run[]): void {
-  process.stdout.write(output);
-  for (const run of runs) {
-    const sentence = failureSentence(run);
-    if (sentence === undefined) continue;
+function report(output: string, failures: readonly string[]): void {
+  print(output);
+  for (const sentence of failures) {
     complain(sentence);
     process.exitCode = FAILED;
   }
 }
 
 function complain(sentence: string): void {
-  process.stderr.write(`heapwright: ${sentence}\n`);
+  printError(`heapwright: ${sentence}\n`);
 }
 
-// A reader that has seen enough, like `head`, is not an error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit();
-});
+// A stream that can't be written throws, or emits an error, by what it leads to.
+
+function print(text: string): void {
+  try {
+    process.stdout.write(text);
+  } catch (error) {
+    endUnprinted(error as NodeJS.ErrnoException);
+  }
+}
+
+function endUnprinted(error: NodeJS.ErrnoException): never {
+  // A reader that has seen enough, like `head`, is not an error.
+  if (error.code === "EPIPE") process.exit();
+  complain(`standard output can't be written: ${error.message}`);
+  process.exit(WRONG);
+}
+
+/** Where nobody can be told what is wrong, the exit status still says that something is. */
+function printError(text: string): void {
+  try {
+    process.stderr.write(text);
+  } catch {}
+}
+
+process.stdout.on("error", endUnprinted);
+process.stderr.on("error", () => {});
 
 const program = new Command("heapwright")
   .description("A heap for JavaScript and WebAssembly: replay real programs' allocations on it.")
@@ -49,6 +68,8 @@ const program = new Command("heapwright")
   .helpOption("-h, --help", "print help")
   .exitOverride()
   .configureOutput({
+    writeOut: print,
+    writeErr: printError,
     outputError: (text, write) => write(text.replace(/^error: /, "heapwright: ")),
   });
 
@@ -58,7 +79,7 @@ for (const [name, build] of [
 ] as const) {
   build(verb(name), progress, terminal, report);
 }
-linkCommand(verb("link"), (text) => process.stdout.write(text));
+linkCommand(verb("link"), print);
 program.showHelpAfterError("See heapwright --help.");
 
 function verb(name: string): Command {
@@ -74,14 +95,14 @@ try {
   progress.stop();
   if (error instanceof CommanderError) {
     // Commander has said what is wrong; help and version are not errors.
-    process.exitCode = error.exitCode === 0 ? 0 : WRONG_INPUT;
+    process.exitCode = error.exitCode === 0 ? 0 : WRONG;
   } else if (
     error instanceof TraceError ||
     error instanceof SettingError ||
     error instanceof LinkError
   ) {
     complain(error.message);
-    process.exitCode = WRONG_INPUT;
+    process.exitCode = WRONG;
   } else {
     throw error;
   }

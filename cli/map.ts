@@ -129,7 +129,7 @@ function legend(cellBytes: number, shades: string, { paint }: Terminal): string 
   const cell = `a cell is ${bytes(cellBytes)}`;
   const shade = `${full} in use ${most} mostly ${half} half ${little} little ${free} free`;
   const colours = paint.isColorSupported
-    ? `  ${paint.green("blocks")} ${paint.cyan("slots")} ${paint.yellow("tables")}`
+    ? `\n${" ".repeat(10)}${paint.green("blocks")} ${paint.cyan("slots")} ${paint.yellow("tables")}`
     : "";
   return `${" ".repeat(10)}${cell}: ${shade}${colours}`;
 }

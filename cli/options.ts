@@ -58,6 +58,13 @@ export function parseBytes(text: string): number {
   return bytes;
 }
 
+/** Bytes as an option takes them: `1008`, `64K`, `1M`. */
+export function bytesOption(bytes: number | "auto"): string {
+  if (bytes === "auto" || bytes === 0) return `${bytes}`;
+  const [unit, size] = Object.entries(UNITS).findLast(([, each]) => bytes % each === 0)!;
+  return `${bytes / size}${unit}`;
+}
+
 export function parseBytesOrAuto(text: string): number | "auto" {
   return text === "auto" ? "auto" : parseBytes(text);
 }
@@ -74,6 +81,14 @@ export function parseCount(text: string): number {
     throw new InvalidArgumentError("Expected a number of ops, 1 or more.");
   }
   return count;
+}
+
+/** Collects the traces that are named. */
+export function parseTraces(path: string, before: readonly string[] = []): string[] {
+  if (path === "-" && before.includes(path)) {
+    throw new InvalidArgumentError("Standard input can be named once.");
+  }
+  return [...before, path];
 }
 
 /** A parser of `one,two,three`, each read by `parseOne`. */

@@ -8,13 +8,15 @@ import {
   ENGINES,
   FITS,
   addMemoryOptions,
+  bytesOption,
   parseBytesOrAuto,
   parseCount,
+  parseTraces,
   type Setting,
 } from "./options.ts";
 import type { Progress } from "./progress.ts";
 import { bytes, count, percent, table, traceName } from "./report.ts";
-import { run, runFigures, settingFigures, type Run } from "./run.ts";
+import { failureSentences, run, runFigures, settingFigures, type Run } from "./run.ts";
 import type { Terminal } from "./terminal.ts";
 
 interface ReplayOptions extends Setting {
@@ -44,16 +46,16 @@ all traces could be read.
 Exit status: 0 all went well; 1 there were failures; 2 a trace or an option is
 wrong.`;
 
-/** The verb's command. `report` is given what goes to standard output and the runs behind it. */
+/** The verb's command. `report` is given what goes to standard output, and a sentence for each run that failed. */
 export function replayCommand(
   command: Command,
   progress: Progress,
   terminal: Terminal,
-  report: (output: string, runs: readonly Run[]) => void,
+  report: (output: string, failures: readonly string[]) => void,
 ): void {
   command
     .description("replay allocation traces on a heap and report what it made of them")
-    .argument("<trace...>", "traces: .rep, .rep.gz, or - for standard input")
+    .argument("<trace...>", "traces: .rep, .rep.gz, or - for standard input", parseTraces)
     .addOption(new Option("--engine <engine>", "the engine").choices(ENGINES).default("auto"))
     .addOption(
       new Option("--fit <policy>", "which free block serves a request")
@@ -86,7 +88,10 @@ export function replayCommand(
       for (const file of files) {
         runs.push(await run(keepSource(traceSource(file)), setting, progress, options.check));
       }
-      report(options.json ? jsonReport(runs, options.check) : humanReport(runs, terminal), runs);
+      report(
+        options.json ? jsonReport(runs, options.check) : humanReport(runs, terminal),
+        failureSentences(runs, ({ trace }) => trace),
+      );
     });
 }
 
@@ -108,10 +113,10 @@ function humanReport(runs: readonly Run[], terminal: Terminal): string {
   const parts = [
     `engine ${engine}`,
     `fit ${fit}`,
-    `margin ${margin === "auto" ? "auto" : bytes(margin)}`,
-    `small ${small === "auto" ? "auto" : bytes(small)}`,
+    `margin ${bytesOption(margin)}`,
+    `small ${bytesOption(small)}`,
     `memory ${memory}`,
-    ...(limit === undefined ? [] : [`limit ${bytes(limit)}`]),
+    ...(limit === undefined ? [] : [`limit ${bytesOption(limit)}`]),
   ];
   const head = [
     "trace",

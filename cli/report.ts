@@ -50,10 +50,10 @@ export function table(
       ...sides,
       left: "",
       right: "",
-      middle: "  ",
+      middle: " ",
       mid: rule,
       "left-mid": "",
-      "mid-mid": rule + rule,
+      "mid-mid": rule,
       "right-mid": "",
     },
   });

@@ -74,7 +74,8 @@ export async function run(
   return { ...found, nsPerOp, fullest, trace: source.file, setting, engine: heap.engine };
 }
 
-function heapOf(setting: Setting): Heap {
+/** A new heap. Throws `SettingError` where there can be none. */
+export function heapOf(setting: Setting): Heap {
   try {
     return makeHeap(setting);
   } catch (error) {
@@ -120,9 +121,12 @@ export function rounded(value: number, digits: number): number {
   return Number(value.toFixed(digits));
 }
 
-/** The sentence about runs that failed, or nothing. */
-export function failureSentence(run: Run): string | undefined {
-  if (run.failures === 0) return undefined;
-  const times = run.failures === 1 ? "1 failure" : `${run.failures} failures, the first`;
-  return `${run.trace}: ${times} at ${run.firstFailure}`;
+/** A sentence for each run that failed. `nameOf`: what to call it. */
+export function failureSentences(runs: readonly Run[], nameOf: (run: Run) => string): string[] {
+  return runs
+    .filter(({ failures }) => failures > 0)
+    .map((run) => {
+      const times = run.failures === 1 ? "1 failure" : `${run.failures} failures, the first`;
+      return `${nameOf(run)}: ${times} at ${run.firstFailure}`;
+    });
 }

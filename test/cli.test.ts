@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -10,7 +10,14 @@ import { afterAll, describe, expect, test } from "vitest";
 
 import { rank } from "../cli/compare.ts";
 import { drawMap } from "../cli/map.ts";
-import { listOf, oneOf, parseBytes, parseBytesOrAuto, parseCount } from "../cli/options.ts";
+import {
+  bytesOption,
+  listOf,
+  oneOf,
+  parseBytes,
+  parseBytesOrAuto,
+  parseCount,
+} from "../cli/options.ts";
 import { progressOn } from "../cli/progress.ts";
 import { bytes, count, percent, table, traceName } from "../cli/report.ts";
 import { terminalOf } from "../cli/terminal.ts";
@@ -84,6 +91,8 @@ describe("heapwright", () => {
     [["replay", "--limit", "5G", good], "'5G' is invalid. Expected a number of bytes up to 4G"],
     [["replay", "--limit", "0", good], "Expected at least 1 byte"],
     [["replay", "--check", "0", good], "'0' is invalid. Expected a number of ops, 1 or more."],
+    [["replay", "-", good, "-"], "Standard input can be named once."],
+    [["compare", "-", "-"], "Standard input can be named once."],
     [["compare", "--fit", "best,worst", good], "Allowed choices are best, first, next."],
   ])("%j is refused with what is wrong", async (args, message) => {
     const { code, out, err } = await heapwright(...args);
@@ -111,7 +120,7 @@ describe("heapwright replay", () => {
     // The footprint from its start: the control block is in use.
     expect(out).toMatch(/^00000000 {2}#[-.+*#]+$/m);
     const widest = Math.max(...out.split("\n").map((line) => line.length));
-    expect(widest).toBeLessThanOrEqual(100);
+    expect(widest).toBeLessThanOrEqual(80);
     // Neither colours nor anything beyond ASCII: this is a pipe in a C locale.
     expect(out).toMatch(/^[\n -~]*$/);
   });
@@ -230,6 +239,38 @@ describe("heapwright replay", () => {
     expect(await closed).toBe(0);
   });
 
+  test("what can't be written is said, in one sentence; where that can't be either, the exit status says it", async () => {
+    // Open for reading only.
+    const closed = openSync(good, "r");
+    const end = (args: readonly string[], out: "pipe" | number, err: "pipe" | number) =>
+      spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", out, err] });
+    for (const args of [["replay", good], ["compare", good], ["--help"], ["replay", "--help"]]) {
+      const child = end(args, closed, "pipe");
+      const code = new Promise((resolve) => child.on("close", resolve));
+      expect(await text(child.stderr!)).toMatch(
+        /^heapwright: standard output can't be written: EBADF[^\n]*\n$/,
+      );
+      expect(await code).toBe(2);
+    }
+    for (const [args, code] of [
+      [["replay", join(folder, "none.rep")], 2],
+      [["replay", "--fast", good], 2],
+      [["replay", "--limit", "1M", large], 1],
+    ] as const) {
+      const child = end(args, "pipe", closed);
+      child.stdout!.resume();
+      expect(await new Promise((resolve) => child.on("close", resolve))).toBe(code);
+    }
+  });
+
+  test("nobody reads what is wrong: the exit status still says it", async () => {
+    const child = start(["replay", join(folder, "none.rep")]);
+    child.stdin!.end();
+    child.stderr!.destroy();
+    child.stdout!.resume();
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(2);
+  });
+
   test("two million ops take far less than a gigabyte", async () => {
     const tellMemory =
       'data:text/javascript,process.on("exit",()=>console.error(process.resourceUsage().maxRSS))';
@@ -259,8 +300,8 @@ describe("heapwright compare", () => {
     const rows = out.split("\n").filter((line) => /^(wasm|js) /.test(line));
     expect(rows.length).toBe(8);
     for (const fit of ["best", "first"]) {
-      for (const margin of ["0 B", "64 KiB"]) {
-        for (const small of ["0 B", "512 B"]) {
+      for (const margin of ["0", "64K"]) {
+        for (const small of ["0", "512"]) {
           const row = new RegExp(`^(wasm|js) +${fit} +${margin} +${small} `);
           expect(rows.filter((line) => row.test(line)).length).toBe(1);
         }
@@ -303,7 +344,31 @@ describe("heapwright compare", () => {
     expect(await heapwright("compare", good, bad)).toMatchObject({ code: 2, out: "" });
     const failed = await heapwright("compare", "--limit", "1M", "--fit", "best", large);
     expect(failed.code).toBe(1);
-    expect(failed.err).toMatch(/^heapwright: .*large\.rep: 1 failure at line 6/);
+    expect(failed.err).toMatch(/^heapwright: .*large\.rep \(.*\): 1 failure at line 6/);
+  });
+
+  test("what failed is told with its setting, in the order of the table", async () => {
+    const lists = ["--engine", "js", "--fit", "best,first", "--small", "0,1008"];
+    const { code, out, err } = await heapwright("compare", ...lists, "--limit", "1M", good, large);
+    expect(code).toBe(1);
+    const rows = [...out.matchAll(/^js +(\w+) +auto +(\w+) .* 1$/gm)];
+    expect(rows.length).toBe(4);
+    const sentences = rows.map(
+      ([, fit, small]) =>
+        `heapwright: ${large} (engine js, fit ${fit}, margin auto, small ${small}): ` +
+        "1 failure at line 6 (a 1 9000000): out of memory\n",
+    );
+    expect(err).toBe(sentences.join(""));
+  });
+
+  test("auto and the engine it comes to are one setting", async () => {
+    const lists = ["--fit", "best", "--engine", "auto,wasm,js"];
+    const { out } = await heapwright("compare", "--json", ...lists, good);
+    expect(
+      jsonLines(out)
+        .map((line) => line["engine"])
+        .toSorted(),
+    ).toEqual(["js", "wasm"]);
   });
 
   test("the order: no failures, then utilisation to a tenth, then time", () => {
@@ -323,6 +388,8 @@ describe("options", () => {
       expect(() => parseBytes(wrong)).toThrow("Expected a number of bytes");
     }
     expect(parseBytesOrAuto("auto")).toBe("auto");
+    const shown = ["auto", "0", "1008", "4K", "65K", "65537", "1M", "1536K", "4G"];
+    expect(shown.map(parseBytesOrAuto).map(bytesOption)).toEqual(shown);
   });
 
   test("counts", () => {
@@ -360,7 +427,7 @@ describe("reports", () => {
 
   test("a table", () => {
     const drawn = table(["name", "peak\nlive"], [["lua", "1"]], 1, plain);
-    expect(drawn).toBe("name  peak\n      live\n----------\nlua      1\n");
+    expect(drawn).toBe("name peak\n     live\n---------\nlua     1\n");
   });
 
   test("colours on a terminal, not against NO_COLOR; shades where UTF-8 is", () => {
