@@ -21,6 +21,7 @@ import {
 import { progressOn } from "../cli/progress.ts";
 import { bytes, count, percent, table, traceName } from "../cli/report.ts";
 import { terminalOf } from "../cli/terminal.ts";
+import { Heap } from "../src/index.ts";
 import type { Entry, Snapshot } from "../src/trace/snapshot.ts";
 
 const CLI = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
@@ -109,7 +110,124 @@ describe("heapwright", () => {
   });
 });
 
+/**
+ * A trace of which every figure differs from every other: its blocks are fullest in the middle, with a hole; it then
+ * frees two and asks for one that fits in neither place.
+ */
+const SMALL_SIZES = Array.from({ length: 500 }, () => 1);
+const SIZES = [...SMALL_SIZES, 30_000, 20_001, 60_000, 5000, 60_000, 5000, 31_000];
+const HOLE = SMALL_SIZES.length;
+const FULLEST_LIVE = SIZES.reduce((sum, size) => sum + size, 0) - SIZES[HOLE]!;
+const uneven = fileOf(
+  "uneven.rep",
+  [
+    `0\n${SIZES.length + 1}\n${SIZES.length + 4}\n1`,
+    ...SIZES.slice(0, -1).map((size, id) => `a ${id} ${size}`),
+    `f ${HOLE}`,
+    `a ${SIZES.length - 1} ${SIZES.at(-1)}`,
+    `f ${HOLE + 2}`,
+    `f ${HOLE + 4}`,
+    `a ${SIZES.length} 100000\n`,
+  ].join("\n"),
+);
+
+/** The figures of that trace, from the calls themselves and a walk, on a heap without margin and slabs. */
+function unevenFigures(engine: "wasm" | "js") {
+  const heap = new Heap({ engine, margin: 0, small: 0 });
+  const pointers = SIZES.slice(0, -1).map((size) => heap.allocate(size));
+  heap.deallocate(pointers[HOLE]!);
+  heap.allocate(SIZES.at(-1)!);
+  const { heapBytes } = heap.stats();
+  const bytesOf = (kind: string): number =>
+    [...heap.walk()].reduce((sum, each) => sum + (each.kind === kind ? each.size : 0), 0);
+  const [used, free] = [bytesOf("used"), bytesOf("free")];
+  heap.deallocate(pointers[HOLE + 2]!);
+  heap.deallocate(pointers[HOLE + 4]!);
+  heap.allocate(100_000);
+  const { peakHeapBytes, breakMoves } = heap.stats();
+  return {
+    peakHeapBytes,
+    breakMoves,
+    utilisation: FULLEST_LIVE / peakHeapBytes,
+    internalFragmentation: (used - FULLEST_LIVE) / heapBytes,
+    externalFragmentation: free / heapBytes,
+    overhead: (heapBytes - used - free) / heapBytes,
+    fullestHeapBytes: heapBytes,
+  };
+}
+
+const rounded = (share: number): number => Number(share.toFixed(4));
+
 describe("heapwright replay", () => {
+  test.each(["wasm", "js"] as const)("every figure, of the %s engine", async (engine) => {
+    const figures = unevenFigures(engine);
+    const { breakMoves, peakHeapBytes, fullestHeapBytes } = figures;
+    // The figures can tell what is taken for what.
+    expect(breakMoves).toBeGreaterThan(2);
+    expect(peakHeapBytes).toBeGreaterThan(fullestHeapBytes);
+    const shares = [figures.utilisation, figures.overhead].concat(
+      figures.internalFragmentation,
+      figures.externalFragmentation,
+    );
+    expect(new Set(shares.map(percent)).size).toBe(4);
+    expect(Math.min(...shares)).toBeGreaterThan(0.01);
+
+    const setting = ["--engine", engine, "--margin", "0", "--small", "0"];
+    const { out: json } = await heapwright("replay", "--json", ...setting, uneven);
+    expect(jsonLines(json)).toEqual([
+      {
+        trace: uneven,
+        ops: SIZES.length + 4,
+        failures: 0,
+        skipped: 0,
+        firstFailure: null,
+        nsPerOp: expect.any(Number) as number,
+        peakLiveBytes: FULLEST_LIVE,
+        ...figures,
+        utilisation: rounded(figures.utilisation),
+        internalFragmentation: rounded(figures.internalFragmentation),
+        externalFragmentation: rounded(figures.externalFragmentation),
+        overhead: rounded(figures.overhead),
+        fullestAtOp: SIZES.length + 1,
+        engine,
+        fit: "best",
+        margin: 0,
+        small: 0,
+        memory: "wasm",
+        limit: null,
+        check: null,
+      },
+    ]);
+
+    const { out } = await heapwright("replay", ...setting, uneven);
+    const lines = out.split("\n").map((line) => line.trim().replaceAll(/ +/g, " "));
+    expect(lines[0]).toBe(`engine ${engine}, fit best, margin 0, small 0, memory wasm`);
+    expect(
+      lines
+        .find((line) => line.startsWith("uneven "))!
+        .split(" ")
+        .toSpliced(2, 1),
+    ).toEqual(
+      [
+        "uneven",
+        count(SIZES.length + 4),
+        bytes(FULLEST_LIVE),
+        bytes(peakHeapBytes),
+        percent(figures.utilisation),
+        percent(figures.internalFragmentation),
+        percent(figures.externalFragmentation),
+        count(breakMoves),
+        "0",
+      ]
+        .join(" ")
+        .split(" "),
+    );
+    expect(lines).toContain(
+      `uneven at its fullest, after op ${SIZES.length + 1} of ${SIZES.length + 4}: ` +
+        `${bytes(FULLEST_LIVE)} live in ${bytes(fullestHeapBytes)}`,
+    );
+  });
+
   test("a table, and the heap at its fullest", async () => {
     const { code, out, err } = await heapwright("replay", good, packed);
     expect({ code, err }).toEqual({ code: 0, err: "" });
@@ -293,6 +411,45 @@ describe("heapwright replay", () => {
 });
 
 describe("heapwright compare", () => {
+  test("every figure: those of the traces, their sums and means", async () => {
+    const setting = ["--engine", "js", "--fit", "best", "--margin", "0", "--small", "0"];
+    const { out: json } = await heapwright("compare", "--json", ...setting, uneven, good);
+    const [line] = jsonLines(json) as [Record<string, number | string | null | object>];
+    const figures = unevenFigures("js");
+    const least = new Heap({ engine: "js", margin: 0, small: 0 }).stats();
+    const peakHeapBytes = figures.peakHeapBytes + least.heapBytes;
+    const breakMoves = figures.breakMoves + least.breakMoves;
+    const utilisation = (figures.utilisation + 300 / least.heapBytes) / 2;
+    const { traces, nsPerOp, ...rest } = line;
+    expect(rest).toEqual({
+      engine: "js",
+      fit: "best",
+      margin: 0,
+      small: 0,
+      memory: "wasm",
+      limit: null,
+      failures: 0,
+      utilisation: rounded(utilisation),
+      peakHeapBytes,
+      breakMoves,
+    });
+    expect(traces).toMatchObject([
+      { trace: uneven, peakHeapBytes: figures.peakHeapBytes, overhead: rounded(figures.overhead) },
+      { trace: good, peakHeapBytes: least.heapBytes, breakMoves: least.breakMoves },
+    ]);
+    // Over all ops, not the mean of the traces' own; to the tenths that are printed.
+    const [first, second] = traces as [Record<string, number>, Record<string, number>];
+    const time = first["nsPerOp"]! * first["ops"]! + second["nsPerOp"]! * second["ops"]!;
+    const mean = time / (first["ops"]! + second["ops"]!);
+    expect(Math.abs((nsPerOp as number) - mean)).toBeLessThan(0.11);
+
+    const { out } = await heapwright("compare", ...setting, uneven, good);
+    const cells = out.trimEnd().split("\n").at(-1)!.split(/ +/);
+    expect(cells.toSpliced(5, 1)).toEqual(
+      `js best 0 0 ${percent(utilisation)} ${bytes(peakHeapBytes)} ${breakMoves} 0`.split(" "),
+    );
+  });
+
   test("one table with every combination", async () => {
     const lists = ["--fit", "best,first", "--margin", "0,64K", "--small", "0,512"];
     const { code, out, err } = await heapwright("compare", ...lists, good, packed);
