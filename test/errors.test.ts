@@ -1,7 +1,10 @@
 /** Every error of the public surface, on every engine and memory: its code, its message, and the heap unchanged. */
 
+import { readFileSync } from "node:fs";
+
 import { describe, expect, it, vi } from "vitest";
 
+import * as layout from "../engine/layout.ts";
 import { Heap, HeapError, type HeapOptions, struct } from "../src/index.ts";
 import {
   errorOf,
@@ -657,6 +660,14 @@ it("says what to do about the negative addresses that WebAssembly answers", () =
       "pointer -16 is negative; if WebAssembly answered it, it is an address above 2 GiB: use pointer >>> 0",
     );
   }
+});
+
+it("has the engine's numbers in the order of the README's table, which says so", () => {
+  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+  const table = readme.slice(readme.indexOf("## The errors"), readme.indexOf("## WebAssembly"));
+  const codes = [...table.matchAll(/^\| `(\w+)`/gm)].map(([, code]) => code!);
+  const numbers: Readonly<Record<string, unknown>> = layout;
+  expect(codes.map((code) => numbers[code])).toEqual([1, 2, 3, 4, 5, 6, 7, 8, undefined]);
 });
 
 it("refuses a buffer that was transferred", () => {
