@@ -1,21 +1,23 @@
 /** `heapwright link`: one module of a module that imports its allocator, and the heap. */
 
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 
 import { Option, type Command } from "commander";
 
+import { binaryen, featuresOf, LinkError } from "./binaryen.ts";
 import { bytes } from "./report.ts";
-import { readModule, writeModule, type Import, type Module } from "./sections.ts";
+import {
+  readModule,
+  writeModule,
+  writeSections,
+  type Import,
+  type Module,
+  type Section,
+} from "./sections.ts";
 
-/** What stands in the way of linking. */
-export class LinkError extends Error {
-  override readonly name = "LinkError";
-}
+export { LinkError };
 
 interface LinkOptions {
   readonly output: string;
@@ -42,6 +44,18 @@ const MAKERS = ["heap_init", "heap_create", "heap_attach"];
 
 const LEVELS = ["0", "1", "2", "3", "4", "s", "z"];
 
+/** What the heap needs of WebAssembly beyond its first version. */
+const HEAP_NEEDS = ["--enable-bulk-memory"];
+const HEAP_NEEDS_SHARED = [...HEAP_NEEDS, "--enable-threads"];
+
+/** Names of functions, which Binaryen writes anew. */
+const NAMES = "name";
+/** What the compiler allowed the module to need. Binaryen would make use of all of it, and writes what is needed instead. */
+const FEATURES = "target_features";
+/** Custom sections that are not so afterwards: where something is in the code, what a linker has to do. */
+const STALE =
+  /^(target_features|\.debug_.*|sourceMappingURL|external_debug_info|build_id|reloc\..*|linking|metadata\.code\..*)$/;
+
 /** What the parts of the merge call each other; none of these names is left afterwards. */
 const APP = "heapwright:app";
 const HEAP = "heapwright:heap";
@@ -66,6 +80,9 @@ export function linkCommand(command: Command, print: (text: string) => void): vo
     .addOption(new Option("--optimise <level>", "as wasm-opt's -O").choices(LEVELS).default("3"))
     .addHelpText("after", HELP)
     .action((path: string, options: LinkOptions) => {
+      if (path === "-" || options.output === "-") {
+        throw new LinkError("link reads and writes files; for one whose name is -, say ./-");
+      }
       const app = read(path);
       const linked = link(app, path, options);
       write(options.output, linked.binary);
@@ -93,6 +110,7 @@ export function link(
   const isBound = ({ kind, name }: Import): boolean => kind === "function" && names.includes(name);
   const imported = module.imports.filter(isBound);
   if (imported.length === 0) throw new LinkError(noImport(module, path, names));
+  checkTypes(module, imported, heap, path);
   for (const name of wanted) {
     if (!names.includes(name)) {
       throw new LinkError(
@@ -105,8 +123,10 @@ export function link(
   }
 
   const begins = beginningOf(module, imported);
+  const named = module.sections.some(({ name }) => name === NAMES);
+  const declares = module.sections.some(({ name }) => name === FEATURES);
   const appPart = writeModule(
-    module,
+    { ...module, sections: module.sections.filter((each) => fateOf(each) === "rewritten") },
     module.imports.map((each) =>
       isBound(each) ? { ...each, module: HEAP, name: PRIVATE + each.name } : each,
     ),
@@ -120,47 +140,64 @@ export function link(
       ...(wanted.includes(each.name) ? [each] : []),
     ]),
   );
-  const named = module.sections.some(({ name }) => name === "name");
-  const binary = inFolder((folder) => {
+  const linked = inFolder((folder) => {
     const file = (name: string, content: Uint8Array | string): string => {
       writeFileSync(join(folder, name), content);
       return join(folder, name);
     };
+    const appFile = file("app.wasm", appPart);
+    const heapNeeds = memory.shared ? HEAP_NEEDS_SHARED : HEAP_NEEDS;
+    const features = featuresOf(appFile, path, heapNeeds, file("original.wasm", app));
     const keepNames = named ? ["-g"] : [];
     const merged = join(folder, "merged.wasm");
     // Start functions run in this order.
-    binaryen("wasm-merge", path, [
-      ...(begins === "base"
-        ? [file("begin.wat", beginning(memory.shared)), `${PRIVATE}begin`]
-        : []),
-      file("app.wasm", appPart),
-      APP,
-      file("heap.wasm", heapPart),
-      HEAP,
-      "--all-features",
-      ...keepNames,
-      "-o",
-      merged,
-    ]);
-    const whole = readModule(readFileSync(merged));
+    binaryen(
+      "wasm-merge",
+      path,
+      [
+        ...(begins === "base"
+          ? [file("begin.wat", beginning(memory.shared)), `${PRIVATE}begin`]
+          : []),
+        appFile,
+        APP,
+        file("heap.wasm", heapPart),
+        HEAP,
+        ...features,
+        "--enable-multimemory", // until the heap's import is the module's memory
+        ...keepNames,
+        "-o",
+        merged,
+      ],
+      mismatch,
+    );
+    const whole = made(merged, path, "wasm-merge");
     const kept = whole.exports.filter(({ name }) => !name.startsWith(PRIVATE));
     const result = join(folder, "linked.wasm");
     binaryen("wasm-opt", path, [
       file("kept.wasm", writeModule(whole, whole.imports, kept)),
-      "--all-features",
+      ...features,
       `-O${optimise}`,
       ...keepNames,
+      ...(declares ? ["--emit-target-features"] : []),
       "-o",
       result,
     ]);
-    return readFileSync(result);
+    return made(result, path, "wasm-opt");
   });
 
   const bound = new Map<string, string[]>();
   for (const { module: from, name } of imported)
     bound.set(from, [...(bound.get(from) ?? []), name]);
+  // What comes before the first section of the module proper may have to, such as "dylink.0".
+  const first = module.sections.findIndex(({ name }) => name === undefined);
+  const keptOf = (sections: readonly Section[]): Section[] =>
+    sections.filter((each) => fateOf(each) === "kept");
   return {
-    binary,
+    binary: writeSections([
+      ...keptOf(module.sections.slice(0, first)),
+      ...linked.sections,
+      ...keptOf(module.sections.slice(first)),
+    ]),
     heapBytes: heapBinary.length,
     bound,
     memory,
@@ -189,6 +226,11 @@ function memoryOf({ memories, imports }: Module, path: string): Linked["memory"]
       `${path} has a memory of 64-bit addresses: the heap's are 32 bits; build for wasm32`,
     );
   }
+  if (memory.pageSize !== 65536) {
+    throw new LinkError(
+      `${path} has a memory whose pages are ${memory.pageSize} bytes: the heap's are 65536`,
+    );
+  }
   return { shared: memory.shared, imported: imports.some(({ kind }) => kind === "memory") };
 }
 
@@ -201,15 +243,30 @@ function noImport({ exports }: Module, path: string, names: readonly string[]): 
   return `${path} imports neither malloc nor free: ${why}. Compile it with heapwright.c; docs/interop.md has that, and other languages`;
 }
 
+function checkTypes(module: Module, imported: readonly Import[], heap: Module, path: string): void {
+  const functions = module.imports.filter(({ kind }) => kind === "function");
+  for (const each of imported) {
+    const type = module.signatures[functions.indexOf(each)];
+    const expected = heap.signatures[heap.exports.find(({ name }) => name === each.name)!.index];
+    if (type === undefined || type === expected) continue;
+    throw new LinkError(
+      `${path} imports ${each.name} as ${type}; the heap's is ${expected}, C's for 32-bit addresses`,
+    );
+  }
+}
+
 function beginningOf({ exports }: Module, imported: readonly Import[]): Beginning {
   if (imported.some(({ name }) => MAKERS.includes(name))) return "own";
   const base = exports.some(({ name, kind }) => name === "__heap_base" && kind === "global");
   return base ? "base" : "end";
 }
 
-/** A start function that makes the heap at `__heap_base`; in a shared memory another thread may have made it. */
+/**
+ * A start function that makes the heap at `__heap_base`, and traps where there is no room for one; in a shared memory another
+ * thread may have made it.
+ */
 function beginning(shared: boolean): string {
-  const make = `(drop (call $init (global.get $base) (i32.const 0)))`;
+  const make = `(if (call $init (global.get $base) (i32.const 0)) (then unreachable))`;
   const begin = shared ? `(if (call $attach (global.get $base)) (then ${make}))` : make;
   return `(module
     (import "${APP}" "__heap_base" (global $base i32))
@@ -219,43 +276,42 @@ function beginning(shared: boolean): string {
     (start $begin))`;
 }
 
-/** Runs one of Binaryen's commands, from the npm package. */
-function binaryen(command: "wasm-merge" | "wasm-opt", path: string, args: readonly string[]): void {
-  const { status, stderr, error } = spawnSync(
-    process.execPath,
-    [join(binaryenFolder(), "bin", command), ...args],
-    { encoding: "utf8", maxBuffer: 2 ** 28 },
-  );
-  if (status === 0) return;
-  const said = (error?.message ?? stderr).trim();
-  throw new LinkError(
-    said.includes("mismatch")
-      ? `${path} imports functions of the heap with other types than the heap's, which are C's for 32-bit addresses`
-      : `${path}: ${command} failed: ${said.split("\n").at(-1)}`,
-  );
+/** What wasm-merge's complaint means that an import and an export are of different types. */
+function mismatch(complaint: string): string | undefined {
+  if (complaint.includes("importing global __heap_base")) {
+    return " exports a __heap_base that is mutable or of another type: the heap wants what linkers make, an immutable i32";
+  }
+  return complaint.includes("mismatch")
+    ? " imports functions of the heap with other types than the heap's, which are C's for 32-bit addresses"
+    : undefined;
 }
 
-/** Where the npm package binaryen is: beside this package, or in the project this runs in. */
-function binaryenFolder(): string {
-  for (const from of [fileURLToPath(import.meta.url), join(process.cwd(), "package.json")]) {
-    try {
-      const folder = dirname(createRequire(from).resolve("binaryen/package.json"));
-      if (existsSync(join(folder, "bin/wasm-merge"))) return folder;
-    } catch {
-      // Not there.
-    }
+/** Custom sections are kept as they are, whatever they hold, but for those that are stale. */
+function fateOf({ name }: Section): "rewritten" | "kept" | "dropped" {
+  if (name === undefined || name === NAMES) return "rewritten";
+  return STALE.test(name) ? "dropped" : "kept";
+}
+
+/** What one of Binaryen's commands made. */
+function made(file: string, path: string, command: string): Module {
+  const binary = readFileSync(file);
+  try {
+    return readModule(binary);
+  } catch (error) {
+    throw new LinkError(`${path}: what ${command} made can't be read: ${(error as Error).message}`);
   }
-  throw new LinkError(
-    "linking needs Binaryen, 119 or later, which is not installed: npm install --save-dev binaryen",
-  );
 }
 
 function inFolder<Result>(use: (folder: string) => Result): Result {
-  const folder = mkdtempSync(join(tmpdir(), "heapwright-link-"));
+  let folder: string | undefined;
   try {
+    folder = mkdtempSync(join(tmpdir(), "heapwright-link-"));
     return use(folder);
+  } catch (error) {
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    throw new LinkError(`no temporary files can be had in ${tmpdir()}: ${error.message}`);
   } finally {
-    rmSync(folder, { recursive: true });
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   }
 }
 

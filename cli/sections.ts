@@ -1,4 +1,4 @@
-/** A WebAssembly module as its sections, as far as linking reads and rewrites them: imports, exports, memories. */
+/** A WebAssembly module as its sections, as far as linking reads and rewrites them: imports, exports, memories, types. */
 
 export interface Section {
   readonly id: number;
@@ -32,6 +32,8 @@ export interface MemoryType {
   readonly shared: boolean;
   /** Whether addresses are 64 bits. */
   readonly wide: boolean;
+  /** Bytes of a page. */
+  readonly pageSize: number;
 }
 
 export interface Module {
@@ -40,14 +42,33 @@ export interface Module {
   readonly exports: readonly Export[];
   /** Imported ones first, as they are numbered. */
   readonly memories: readonly MemoryType[];
+  /** The types of functions, imported ones first: "(i32, i32) -> i32". None where a type is written in another form. */
+  readonly signatures: readonly string[];
 }
 
 const KINDS: readonly Kind[] = ["function", "table", "memory", "global", "tag"];
 
 const CUSTOM = 0;
+const TYPES = 1;
 const IMPORTS = 2;
+const FUNCTIONS = 3;
 const MEMORIES = 5;
 const EXPORTS = 7;
+const TAGS = 13;
+
+/** Magic number and version. */
+const START = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
+/** What a component has in place of the version. */
+const COMPONENT = [0x0d, 0x00, 0x01, 0x00];
+
+const FUNCTION_TYPE = 0x60;
+const VALUES = new Map([
+  [0x7f, "i32"],
+  [0x7e, "i64"],
+  [0x7d, "f32"],
+  [0x7c, "f64"],
+  [0x7b, "v128"],
+]);
 
 const HAS_MAXIMUM = 1;
 const SHARED = 2;
@@ -57,8 +78,9 @@ const HAS_PAGE_SIZE = 8;
 /** Reads a module. Throws where the bytes are no module of the binary format, version 1. */
 export function readModule(bytes: Uint8Array): Module {
   const reader = new Reader(bytes);
-  const start = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
-  if (!start.every((byte) => byte === reader.byte())) throw new Error("it does not begin as one");
+  if (COMPONENT.every((byte, index) => byte === bytes[4 + index]))
+    throw new Error("it is a component; link the module before it becomes one");
+  if (!START.every((byte) => byte === reader.byte())) throw new Error("it does not begin as one");
   const sections: Section[] = [];
   while (!reader.done) {
     const id = reader.byte();
@@ -76,42 +98,48 @@ export function readModule(bytes: Uint8Array): Module {
     imports,
     exports: entries(sections, EXPORTS, readExport),
     memories: [...memories, ...entries(sections, MEMORIES, readMemory)],
+    signatures: signaturesOf(sections, imports),
   };
 }
 
-/** The module with these imports and exports in place of its own; imports as many, and in the same order. */
+/** The module with these imports and exports in place of its own; imports as many as it has, and in the same order. */
 export function writeModule(
   { sections }: Module,
   imports: readonly Import[],
   exports: readonly Export[],
 ): Uint8Array {
   const rewritten = new Map([
-    [IMPORTS, imports.flatMap((each) => [...name(each.module), ...name(each.name), ...each.type])],
+    [IMPORTS, list(imports.map((each) => [name(each.module), name(each.name), each.type]))],
     [
       EXPORTS,
-      exports.flatMap((each) => [
-        ...name(each.name),
-        KINDS.indexOf(each.kind),
-        ...number(each.index),
-      ]),
+      list(
+        exports.map((each) => [
+          name(each.name),
+          Uint8Array.of(KINDS.indexOf(each.kind)),
+          number(each.index),
+        ]),
+      ),
     ],
   ]);
-  const counts = new Map([
-    [IMPORTS, imports.length],
-    [EXPORTS, exports.length],
-  ]);
-  const parts: Uint8Array[] = [Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00)];
-  const write = (id: number, payload: Uint8Array): void => {
-    parts.push(Uint8Array.of(id, ...number(payload.length)), payload);
-  };
-  for (const { id, payload } of sections) {
-    const entriesOf = rewritten.get(id);
-    write(
-      id,
-      entriesOf === undefined ? payload : Uint8Array.of(...number(counts.get(id)!), ...entriesOf),
-    );
+  const written = sections.map(({ id, payload }) => ({
+    id,
+    payload: rewritten.get(id) ?? payload,
+  }));
+  if (!sections.some(({ id }) => id === EXPORTS)) {
+    const behind = sections.findIndex(({ id }) => id > EXPORTS && id !== TAGS);
+    const at = behind < 0 ? sections.length : behind;
+    written.splice(at, 0, { id: EXPORTS, payload: rewritten.get(EXPORTS)! });
   }
-  return Buffer.concat(parts);
+  return writeSections(written);
+}
+
+/** A module of these sections. */
+export function writeSections(sections: readonly Section[]): Uint8Array {
+  const parts = sections.flatMap(({ id, payload }) => [
+    Uint8Array.of(id, ...number(payload.length)),
+    payload,
+  ]);
+  return Buffer.concat([Uint8Array.from(START), ...parts]);
 }
 
 function entries<Entry>(
@@ -123,6 +151,29 @@ function entries<Entry>(
   if (section === undefined) return [];
   const reader = new Reader(section.payload);
   return Array.from({ length: reader.number() }, () => read(reader));
+}
+
+/** None where a type has another form than that of a plain function: those of references stand among others. */
+function signaturesOf(sections: readonly Section[], imports: readonly Import[]): string[] {
+  let types: string[];
+  try {
+    types = entries(sections, TYPES, readSignature);
+  } catch {
+    return [];
+  }
+  const imported = imports.filter(({ kind }) => kind === "function");
+  return [
+    ...imported.map(({ type }) => new Reader(type.subarray(1)).number()),
+    ...entries(sections, FUNCTIONS, (reader) => reader.number()),
+  ].map((index) => types[index] ?? "of no type");
+}
+
+function readSignature(reader: Reader): string {
+  if (reader.byte() !== FUNCTION_TYPE) throw new Error("not a plain function's");
+  const values = (): string =>
+    Array.from({ length: reader.number() }, () => reader.valueType()).join(", ");
+  const parameters = values();
+  return `(${parameters}) -> ${values() || "nothing"}`;
 }
 
 function readImport(reader: Reader): Import {
@@ -150,16 +201,16 @@ function readExport(reader: Reader): Export {
 }
 
 function readMemory(reader: Reader): MemoryType {
-  const { flags, initial, maximum } = readLimits(reader);
-  return { initial, maximum, shared: (flags & SHARED) !== 0, wide: (flags & WIDE) !== 0 };
+  const { flags, ...limits } = readLimits(reader);
+  return { ...limits, shared: (flags & SHARED) !== 0, wide: (flags & WIDE) !== 0 };
 }
 
-function readLimits(reader: Reader): { flags: number } & Pick<MemoryType, "initial" | "maximum"> {
+function readLimits(reader: Reader): { flags: number } & Omit<MemoryType, "shared" | "wide"> {
   const flags = reader.byte();
   const initial = reader.number();
   const maximum = flags & HAS_MAXIMUM ? reader.number() : undefined;
-  if (flags & HAS_PAGE_SIZE) reader.number();
-  return { flags, initial, maximum };
+  const pageSize = flags & HAS_PAGE_SIZE ? 2 ** reader.number() : 65536;
+  return { flags, initial, maximum, pageSize };
 }
 
 class Reader {
@@ -197,7 +248,8 @@ class Reader {
   }
 
   name(): string {
-    return new TextDecoder().decode(this.take(this.number()));
+    // A byte order mark is part of a name.
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.take(this.number()));
   }
 
   kind(): Kind {
@@ -207,21 +259,25 @@ class Reader {
   }
 
   /** A value type: a byte, and a heap type after those of references that are written out. */
-  valueType(): void {
+  valueType(): string {
     const byte = this.byte();
     if (byte === 0x63 || byte === 0x64) this.number();
+    return VALUES.get(byte) ?? "a reference";
   }
 }
 
-function number(value: number): number[] {
+function list(entries: readonly (readonly Uint8Array[])[]): Uint8Array {
+  return Buffer.concat([number(entries.length), ...entries.flat()]);
+}
+
+function number(value: number): Uint8Array {
   const bytes: number[] = [];
-  for (let left = value; ; left = Math.floor(left / 128)) {
-    if (left < 128) return [...bytes, left];
-    bytes.push((left % 128) | 128);
-  }
+  let left = value;
+  for (; left >= 128; left = Math.floor(left / 128)) bytes.push((left % 128) | 128);
+  return Uint8Array.of(...bytes, left);
 }
 
-function name(text: string): number[] {
+function name(text: string): Uint8Array {
   const bytes = new TextEncoder().encode(text);
-  return [...number(bytes.length), ...bytes];
+  return Buffer.concat([number(bytes.length), bytes]);
 }

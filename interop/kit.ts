@@ -7,6 +7,7 @@ import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { ENVIRONMENT } from "../bench/debian.ts";
+import { binaryen, featuresOf } from "../cli/binaryen.ts";
 import type { Program } from "./case.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -67,7 +68,7 @@ export class Kit {
       const object = join(this.out, `${index}.o`);
       const path = resolve(this.folder, source);
       const inputs = [path, ...headers.map((name) => join(this.folder, name))];
-      this.make(object, inputs, compiler, [...target, "-c", path, "-o", object]);
+      this.command(object, inputs, compiler, [...target, "-c", path, "-o", object]);
       return object;
     });
     const stub = join(this.out, "heapwright.o");
@@ -96,34 +97,49 @@ export class Kit {
     const output = path.replace(/(\.wasm)?$/, ".merged.wasm");
     const cli = join(ROOT, "dist/cli.js");
     const inputs = [path, cli, HEAP, SHARED_HEAP];
-    this.make(output, inputs, process.execPath, [cli, "link", path, "-o", output]);
+    this.command(output, inputs, process.execPath, [cli, "link", path, "-o", output]);
     return { allocator, binary: readFileSync(output) };
   }
 
-  /** A program that goes through the optimiser that merged ones go through too, so that only the allocator differs. */
+  /**
+   * A program that goes through the optimiser that merged ones go through too, so that only the allocator differs. It comes to
+   * need no more of WebAssembly than it did, as they do not.
+   */
   optimised(allocator: string, path: string): Program {
     const output = path.replace(/(\.wasm)?$/, ".optimised.wasm");
     const optimiser = join(ROOT, "node_modules/binaryen/bin/wasm-opt");
-    const args = [optimiser, path, "--all-features", "-O3", "-o", output];
-    this.make(output, [path, optimiser], process.execPath, args);
+    const args = ["-O3", "-o", output];
+    this.make(output, [path, optimiser], ["wasm-opt", "what is needed", ...args], () =>
+      binaryen("wasm-opt", path, [path, ...featuresOf(path, path, []), ...args]),
+    );
     return { allocator, binary: readFileSync(output) };
   }
 
-  /** Runs a command that makes a file, unless the same command made it of the same inputs before. */
-  private make(
+  /** Runs a command that makes a file. */
+  private command(
     output: string,
     inputs: readonly string[],
     command: string,
     args: readonly string[],
   ): void {
-    const hash = createHash("sha256").update(JSON.stringify([command, args]));
+    this.make(output, inputs, [command, ...args], () => void this.run(command, args));
+  }
+
+  /** Makes a file, unless it was made of the same inputs the same way before; `way` says which. */
+  private make(
+    output: string,
+    inputs: readonly string[],
+    way: readonly string[],
+    build: () => void,
+  ): void {
+    const hash = createHash("sha256").update(JSON.stringify(way));
     for (const input of inputs) hash.update(readFileSync(input));
     const key = hash.digest("hex");
     const record = `${output}.key`;
     if (existsSync(record) && readFileSync(record, "utf8") === key && existsSync(output)) return;
     rmSync(record, { force: true });
     process.stderr.write(`  ${basename(inputs[0]!)} → ${basename(output)}\n`);
-    this.run(command, args);
+    build();
     writeFileSync(record, key);
   }
 

@@ -17,6 +17,8 @@ import { fileURLToPath } from "node:url";
 import binaryen from "binaryen";
 import { afterAll, describe, expect, it } from "vitest";
 
+import { readModule, writeSections, type Section } from "../cli/sections.ts";
+
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "heapwright-link-test-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -43,12 +45,49 @@ function cli(...args: string[]): { code: number | null; out: string; err: string
 }
 
 /** Links a module of this text; the linked module, and what the command said. */
-function linked(text: string, ...flags: string[]): { module: WebAssembly.Module; said: string } {
-  const path = assemble("app.wasm", text);
+function linked(
+  text: string,
+  ...flags: string[]
+): { module: WebAssembly.Module; binary: Uint8Array; said: string } {
+  return linkedFile(assemble("app.wasm", text), ...flags);
+}
+
+function linkedFile(path: string, ...flags: string[]): ReturnType<typeof linked> {
   const output = join(folder, "linked.wasm");
   const { code, out, err } = cli("link", path, "-o", output, ...flags);
   expect({ code, err }).toEqual({ code: 0, err: "" });
-  return { module: new WebAssembly.Module(readFileSync(output)), said: out };
+  const binary = readFileSync(output);
+  return { module: new WebAssembly.Module(binary), binary, said: out };
+}
+
+/** A section; its content is short. */
+function section(id: number, ...content: (string | number[])[]): Section {
+  const bytesOf = (part: string | number[]): number[] => {
+    if (typeof part !== "string") return part;
+    const bytes = [...new TextEncoder().encode(part)];
+    return [bytes.length, ...bytes];
+  };
+  return { id, payload: Uint8Array.from(content.flatMap(bytesOf)) };
+}
+
+/** Writes a module of these sections. */
+function put(name: string, ...sections: readonly Section[]): string {
+  const path = join(folder, name);
+  writeFileSync(path, writeSections(sections));
+  return path;
+}
+
+function sectionsOf(text: string): readonly Section[] {
+  return readModule(readFileSync(assemble("sections.wasm", text))).sections;
+}
+
+/** Whether a module is valid for an engine that has only these features of Binaryen's. */
+function validWith(binary: Uint8Array, ...features: string[]): boolean {
+  // What a module declares, Binaryen allows.
+  const path = put("asked.wasm", ...readModule(binary).sections.filter(({ id }) => id !== 0));
+  const flags = ["--mvp-features", ...features.map((name) => `--enable-${name}`)];
+  const optimiser = join(ROOT, "node_modules/binaryen/bin/wasm-opt");
+  return spawnSync(process.execPath, [optimiser, path, ...flags]).status === 0;
 }
 
 function instance(module: WebAssembly.Module, env: WebAssembly.ModuleImports = {}): Exports {
@@ -187,6 +226,96 @@ describe("heapwright link", () => {
     expect(new TextDecoder().decode(names)).toContain("named");
   }, 60_000);
 
+  const COPIES = `(func (export "copy") (param i32 i32)
+    (memory.copy (local.get 0) (local.get 1) (i32.const 16)))`;
+
+  it("makes a module need bulk memory and nothing more, whatever its compiler would allow", () => {
+    const { binary } = linkedFile(
+      put(
+        "copies.wasm",
+        ...sectionsOf(`(import "env" "a" (func $a)) (import "env" "b" (func $b)) ${MALLOC} ${FREE}
+        ${MEMORY} ${BASE} ${ALLOCATES} ${COPIES} (func (export "both") (call $a) (call $b))`),
+        section(0, "target_features", [1, 0x2b], "simd128"),
+      ),
+    );
+    expect(validWith(binary, "bulk-memory")).toBe(true);
+    expect(validWith(binary)).toBe(false);
+    const features = WebAssembly.Module.customSections(
+      new WebAssembly.Module(binary as BufferSource),
+      "target_features",
+    );
+    const declared = new TextDecoder().decode(features[0]);
+    expect(declared).toContain("bulk-memory");
+    expect(declared).not.toContain("simd");
+  }, 60_000);
+
+  it("keeps to what a module needs itself", () => {
+    const { binary } = linked(`${MALLOC} ${FREE} ${MEMORY} ${ALLOCATES} ${COPIES}
+      (func (export "sign") (param i32) (result i32) (i32.extend8_s (local.get 0)))
+      (func (export "tail") (param i32) (return_call $free (local.get 0)))`);
+    expect(validWith(binary, "bulk-memory", "sign-ext", "tail-call")).toBe(true);
+    expect(validWith(binary, "bulk-memory", "tail-call")).toBe(false);
+    expect(validWith(binary, "bulk-memory", "sign-ext")).toBe(false);
+  }, 120_000);
+
+  it("keeps custom sections that are still true, and names with a byte order mark", () => {
+    const { module, binary } = linkedFile(
+      put(
+        "custom.wasm",
+        section(0, "dylink.0", [1, 4, 0, 0, 0, 0]),
+        ...sectionsOf(`(import "env" "\\u{feff}begin" (func $begin)) ${MALLOC} ${FREE} ${MEMORY} ${BASE} ${ALLOCATES}
+          (export "\\u{feff}end" (func $begin))`),
+        section(0, ".debug_info", [1]),
+        section(0, "sourceMappingURL", "app.wasm.map"),
+        section(0, "producers", [0]),
+        section(0, "component-type:host", [1, 2, 3]),
+        section(0, "component-type:host", [4]),
+      ),
+      "--export",
+      "malloc",
+    );
+    const contents = (name: string): number[][] =>
+      WebAssembly.Module.customSections(module, name).map((each) => [...new Uint8Array(each)]);
+    expect(contents("component-type:host")).toEqual([[1, 2, 3], [4]]);
+    expect(contents("producers")).toEqual([[0]]);
+    expect(contents("dylink.0")).toEqual([[1, 4, 0, 0, 0, 0]]);
+    expect(binary.subarray(8, 19)).toEqual(
+      Buffer.from([0, 15, 8, ...new TextEncoder().encode("dylink.0")]),
+    );
+    expect(contents(".debug_info")).toEqual([]);
+    expect(contents("sourceMappingURL")).toEqual([]);
+    expect(WebAssembly.Module.imports(module).map(({ name }) => name)).toEqual(["\ufeffbegin"]);
+    expect(WebAssembly.Module.exports(module).map(({ name }) => name)).toContain("\ufeffend");
+  }, 60_000);
+
+  it("links a module of ten thousand exports, and one of none", () => {
+    const names = Array.from({ length: 10_000 }, (_, index) => `function-${index}`);
+    const { module } = linked(
+      `${MALLOC} ${MEMORY} (func $f (drop (call $malloc (i32.const 1))))
+      ${names.map((name) => `(export "${name}" (func $f))`).join(" ")}`,
+      "--optimise",
+      "0",
+    );
+    expect(WebAssembly.Module.exports(module).map(({ name }) => name)).toEqual([
+      "memory",
+      ...names,
+    ]);
+    const none = linked(
+      `${MALLOC} (import "env" "memory" (memory 1)) (start $f)
+      (func $f (i32.store (i32.const 0) (call $malloc (i32.const 1))))`,
+    );
+    expect(WebAssembly.Module.exports(none.module)).toEqual([]);
+    const memory = new WebAssembly.Memory({ initial: 1 });
+    instance(none.module, { memory });
+    expect(new Int32Array(memory.buffer)[0]).toBeGreaterThanOrEqual(65536);
+  }, 120_000);
+
+  it("traps at the start where the memory has no room for a heap at __heap_base", () => {
+    const { module } = linked(`${MALLOC} ${FREE} (memory (export "memory") 1 1) ${ALLOCATES}
+      (global (export "__heap_base") i32 (i32.const 70000))`);
+    expect(() => instance(module)).toThrow(WebAssembly.RuntimeError);
+  }, 60_000);
+
   const text = (name: string, content: string): string => {
     const path = join(folder, name);
     writeFileSync(path, content);
@@ -235,8 +364,76 @@ describe("heapwright link", () => {
       "a function of another type",
       assemble("typed.wasm", `(import "env" "malloc" (func (param i64) (result i64))) ${MEMORY}`),
       [],
-      /typed\.wasm imports functions of the heap with other types/,
+      /typed\.wasm imports malloc as \(i64\) -> i64; the heap's is \(i32\) -> i32/,
     ],
+    [
+      "a function of another type, in a module whose types are not read",
+      assemble(
+        "rec.wasm",
+        `(rec (type (struct)) (type (struct))) (import "env" "malloc" (func (param i64) (result i64)))
+        (func (param (ref 0))) ${MEMORY}`,
+      ),
+      [],
+      /rec\.wasm imports functions of the heap with other types than the heap's/,
+    ],
+    [
+      "a __heap_base that may change",
+      assemble(
+        "mutable.wasm",
+        `${MALLOC} ${MEMORY} (global (export "__heap_base") (mut i32) (i32.const 4096))`,
+      ),
+      [],
+      /mutable\.wasm exports a __heap_base that is mutable or of another type/,
+    ],
+    [
+      "a __heap_base of 64 bits",
+      assemble(
+        "wide.base.wasm",
+        `${MALLOC} ${MEMORY} (global (export "__heap_base") i64 (i64.const 4096))`,
+      ),
+      [],
+      /wide\.base\.wasm exports a __heap_base that is mutable or of another type/,
+    ],
+    [
+      "a module that is not valid",
+      assemble(
+        "invalid.wasm",
+        `${MALLOC} ${MEMORY} (func (export "f") (drop (call $malloc (f32.const 1))))`,
+      ),
+      [],
+      /invalid\.wasm is not valid to Binaryen: .*call param types must match\n/,
+    ],
+    [
+      "code that is cut short",
+      put(
+        "cut.wasm",
+        section(1, [1, 0x60, 1, 0x7f, 1, 0x7f]),
+        section(2, [1], "env", "malloc", [0, 0]),
+        section(3, [1, 0]),
+        section(5, [1, 0, 1]),
+        section(10, [1, 3, 0, 0x1a, 0x0b]), // drops what is not there
+      ),
+      [],
+      /cut\.wasm is not valid to Binaryen: \[parse exception: [^\n]*\]\n/,
+    ],
+    [
+      "a component",
+      (() => {
+        const path = join(folder, "component.wasm");
+        writeFileSync(path, Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00));
+        return path;
+      })(),
+      [],
+      /component\.wasm is no WebAssembly module: it is a component; link the module before/,
+    ],
+    [
+      "pages of another size",
+      put("pages.wasm", section(5, [1, 8, 0, 0])),
+      [],
+      /pages\.wasm has a memory whose pages are 1 bytes: the heap's are 65536/,
+    ],
+    ["standard input", "-", [], /link reads and writes files/],
+    ["standard output", good, ["--output", "-"], /link reads and writes files/],
     ["an unknown export", good, ["--export", "mallocs"], /--export mallocs: the heap has no such/],
     [
       "an export that is taken",
@@ -259,7 +456,7 @@ describe("heapwright link", () => {
       expect(err).toMatch(sentence);
       expect(err).toMatch(/^heapwright: [^\n]*\n$/);
     },
-    30_000,
+    60_000,
   );
 
   it("is optimised as much as --optimise says, and by 3 else", () => {
@@ -272,18 +469,46 @@ describe("heapwright link", () => {
     expect(sizeWith()).toBe(size);
   }, 60_000);
 
-  it("says how to get Binaryen where it is missing", () => {
+  it("says so where there is no temporary folder", () => {
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [join(ROOT, "dist/cli.js"), "link", good, "-o", join(folder, "out.wasm")],
+      { encoding: "utf8", env: { TMPDIR: join(folder, "nowhere") } },
+    );
+    expect(status).toBe(2);
+    expect(stderr).toMatch(
+      /^heapwright: no temporary files can be had in .*nowhere: ENOENT[^\n]*\n$/,
+    );
+  });
+
+  it("says how to get Binaryen where it is missing, and when what it made is no module", () => {
     const alone = join(folder, "alone");
     mkdirSync(join(alone, "dist"), { recursive: true });
     for (const name of ["dist/cli.js", "dist/index.js", "dist/heap.wasm", "package.json"]) {
       copyFileSync(join(ROOT, name), join(alone, name));
     }
-    const { status, stderr } = spawnSync(
-      process.execPath,
-      [join(alone, "dist/cli.js"), "link", good, "-o", join(folder, "out.wasm")],
-      { cwd: alone, encoding: "utf8" },
+    const linkAlone = (): { status: number | null; stderr: string } =>
+      spawnSync(
+        process.execPath,
+        [join(alone, "dist/cli.js"), "link", good, "-o", join(folder, "out.wasm")],
+        { cwd: alone, encoding: "utf8" },
+      );
+    const without = linkAlone();
+    expect(without.status).toBe(2);
+    expect(without.stderr).toContain("npm install --save-dev binaryen");
+
+    const bin = join(alone, "node_modules/binaryen/bin");
+    mkdirSync(bin, { recursive: true });
+    writeFileSync(join(bin, "../package.json"), "{}");
+    writeFileSync(join(bin, "wasm-opt"), "");
+    writeFileSync(
+      join(bin, "wasm-merge"),
+      `require("fs").writeFileSync(process.argv.at(-1), "something else")`,
     );
-    expect(status).toBe(2);
-    expect(stderr).toContain("npm install --save-dev binaryen");
+    const strange = linkAlone();
+    expect(strange.status).toBe(2);
+    expect(strange.stderr).toMatch(
+      /^heapwright: .*good\.wasm: what wasm-merge made can't be read: it does not begin as one\n$/,
+    );
   });
 });
