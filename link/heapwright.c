@@ -3,6 +3,10 @@
 
 #include <stddef.h>
 
+#if __has_include(<errno.h>)
+#include <errno.h>
+#endif
+
 #define HEAP(name) __attribute__((import_module("env"), import_name(#name)))
 
 HEAP(malloc) void *heapwright_malloc(size_t size);
@@ -20,7 +24,13 @@ void *realloc(void *pointer, size_t size) { return heapwright_realloc(pointer, s
 void *aligned_alloc(size_t alignment, size_t size) { return heapwright_aligned_alloc(alignment, size); }
 void *memalign(size_t alignment, size_t size) { return heapwright_aligned_alloc(alignment, size); }
 int posix_memalign(void **result, size_t alignment, size_t size) {
-  return heapwright_posix_memalign(result, alignment, size);
+  int error = heapwright_posix_memalign(result, alignment, size);
+  // The heap's numbers are those of most systems; C libraries of WASI have others.
+#if defined(EINVAL) && defined(ENOMEM)
+  if (error == 22) return EINVAL;
+  if (error == 12) return ENOMEM;
+#endif
+  return error;
 }
 size_t malloc_usable_size(void *pointer) { return heapwright_malloc_usable_size(pointer); }
 

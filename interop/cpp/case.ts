@@ -8,5 +8,5 @@ export default {
   build: (kit) =>
     kit.wasi(["containers.cpp"], { compiler: "clang++", flags: ["-std=c++20", "-fno-exceptions"] }),
   wasi: {},
-  output: "index b4e722cd\nevents a0b08a56\nstrings a5367e9d\n",
+  output: "index b4e722cd\nevents a0b08a56\nstrings a5367e9d\nno power of two 1\nno memory 1\n",
 } satisfies Case;

@@ -2,8 +2,10 @@
 // What it computes depends on every container, so an allocator that mixes up blocks shows.
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <list>
 #include <map>
@@ -117,4 +119,7 @@ int main() {
   std::printf("index %08x\n", index_words());
   std::printf("events %08x\n", simulate());
   std::printf("strings %08x\n", splice());
+  void *none;
+  std::printf("no power of two %d\n", posix_memalign(&none, 12, 8) == EINVAL);
+  std::printf("no memory %d\n", posix_memalign(&none, 16, SIZE_MAX - 100) == ENOMEM);
 }
