@@ -1,6 +1,6 @@
 // What the engine exports: the C names, and the `heap_` names for the library and for those who look inside.
 
-import { enter, load32, store32 } from "#memory";
+import { enter, load32, multiply, store32 } from "#memory";
 import { footprint } from "./break.ts";
 import { broken, brokenAt, walk, walkedKind, walkedSize } from "./check.ts";
 import {
@@ -46,9 +46,10 @@ export function free(p: i32): void {
 }
 
 export function calloc(count: i32, size: i32): i32 {
-  if (count < 0 || size < 0 || (count != 0 && size > ((MAX_SIZE / count) | 0)))
+  // None of any size is a block of size 0.
+  if (count != 0 && size != 0 && (count < 0 || size < 0 || size > ((MAX_SIZE / count) | 0)))
     return fail(INVALID_SIZE);
-  return allocateZeroed(count * size);
+  return allocateZeroed(multiply(count, size));
 }
 
 /** Traps like `free`; 0 without memory. Size 0 keeps a block of the least size. */

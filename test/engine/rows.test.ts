@@ -711,7 +711,20 @@ describe.each(FORMS)("%s", (form) => {
         expect(heap.unchanged(() => heap.engine.calloc(count!, size!))).toBe(0);
         expect(heap.engine.heap_error()).toBe(2);
       }
-      expect(heap.engine.calloc(0, -1) | heap.engine.calloc(0, MAX_SIZE)).not.toBe(0);
+    });
+
+    test.each([
+      [0, -1],
+      [-1, 0],
+      [0, MAX_SIZE],
+      [MAX_SIZE, 0],
+      [0, 0],
+    ])("calloc: none of any size is a block, as malloc(0) is: %d, %d", async (count, size) => {
+      const heap = await plain();
+      const p = heap.engine.calloc(count, size);
+      expect(p).not.toBe(0);
+      expect(heap.usableSize(p)).toBe(heap.usableSize(heap.engine.malloc(0)));
+      expect(heap.engine.calloc(count, size)).not.toBe(p);
     });
 
     describe.each([0, 256, DEFAULT_SMALL])("alignment, small %d", (small) => {
