@@ -31,6 +31,16 @@ const known = readdirSync(HERE)
   .filter((name) => existsSync(`${HERE}${name}/case.ts`))
   .toSorted();
 const wanted = process.argv.slice(2);
+if (wanted.some((name) => name === "--help" || name === "-h")) {
+  console.log(`Usage: npm run test:interop [-- NAME…]
+
+Builds programs in other languages, each with its own allocator and with the heap,
+compares what they print, and reports time and memory. Those whose tools are
+missing are skipped; without a name, all are run, which takes minutes.
+
+Names: ${known.join(", ")}`);
+  process.exit();
+}
 for (const name of wanted) {
   if (known.includes(name)) continue;
   process.stderr.write(`interop: there is no case ${name}; there are ${known.join(", ")}\n`);
