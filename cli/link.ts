@@ -298,7 +298,9 @@ function made(file: string, path: string, command: string): Module {
   try {
     return readModule(binary);
   } catch (error) {
-    throw new LinkError(`${path}: what ${command} made can't be read: ${(error as Error).message}`);
+    throw new LinkError(
+      `${path}: what ${command} wrote to ${tmpdir()} can't be read: ${(error as Error).message}`,
+    );
   }
 }
 

@@ -511,7 +511,7 @@ describe("heapwright link", () => {
     const strange = linkAlone();
     expect(strange.status).toBe(2);
     expect(strange.stderr).toMatch(
-      /^heapwright: .*good\.wasm: what wasm-merge made can't be read: it does not begin as one\n$/,
+      /^heapwright: .*good\.wasm: what wasm-merge wrote to .* can't be read: it does not begin as one\n$/,
     );
   });
 });
