@@ -51,7 +51,7 @@ export function featuresOf(
 
   /** Those of `features` that are needed beside `given`, where all together suffice and `given` alone do not. */
   const needed = (features: readonly string[], given: readonly string[]): readonly string[] => {
-    if (features.length === 1) return features;
+    if (features.length < 2) return features;
     const half = Math.ceil(features.length / 2);
     const sooner = features.slice(0, half);
     const without = [...given, ...sooner];
