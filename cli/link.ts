@@ -91,7 +91,10 @@ export function linkCommand(command: Command, print: (text: string) => void): vo
 }
 
 function namesOf(text: string): string[] {
-  return text.split(",").map((name) => name.trim());
+  return text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
 }
 
 /** Merges the heap into `app`. Throws `LinkError`, whose message calls the module `path`. */

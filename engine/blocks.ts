@@ -301,8 +301,8 @@ function walkToFit(size: i32, alignment: i32): i32 {
 // Expanding ---------------------------------------------------------------------------------------------------------------
 
 /**
- * Makes the trailing block large enough for `size` bytes that begin at a multiple of `alignment`; false, and nothing lost,
- * where the break can't move that far. Should longer starts be cut off it, its first `keep` bytes are a free block afterwards.
+ * Makes the trailing block large enough for `size` bytes that begin at a multiple of `alignment`; false where the break can't
+ * move that far (before memory that others grew, it is then where the heap's own ends). Should longer starts be cut off it, its first `keep` bytes are a free block afterwards.
  */
 function expand(size: i32, alignment: i32, keep: i32): bool {
   const margin: i32 = marginNow();
@@ -319,17 +319,18 @@ function expandBy(size: i32, alignment: i32, keep: i32, margin: i32, ahead: bool
   const needed: i32 = roundUp(top, alignment) - top + size;
   if (!below(has, needed)) return true;
   let more: i32 = needed - has;
-  let bytes: i32 = startsBytesFor(from, more + margin, ahead);
+  let bytes: i32 = startsBytesFor(from, more, margin, ahead);
   let hole: i32 = holeFor(bytes);
   if (hole == 0) more = roundUp(top + bytes, alignment) - top + size - has;
   const start: i32 = startFor(more);
   if (start != from) {
-    const left: i32 = load32(heap + OWNED) - from - startsBytesFor(load32(heap + OWNED), 0, false);
+    const left: i32 =
+      load32(heap + OWNED) - from - startsBytesFor(load32(heap + OWNED), 0, 0, false);
     if (left >= PAGE && expandBy(has + left, GRANULE, 0, 0, false))
       return expandBy(size, alignment, keep, margin, ahead);
     const newTop: i32 = start + GRANULE; // behind the padding before the first header of the new region
     more = roundUp(newTop, alignment) - start + size;
-    bytes = startsBytesFor(start, more + margin, ahead);
+    bytes = startsBytesFor(start, more, margin, ahead);
     hole = holeFor(bytes);
     if (hole == 0) more = roundUp(newTop + bytes, alignment) - start + size;
   }
@@ -363,13 +364,15 @@ function leaveGap(top: i32, from: i32, newTop: i32): void {
 }
 
 /**
- * Size of a block for starts that reach `bytes`, themselves and the rounding of a break beyond `start`; 0 where those that
- * there are do already.
+ * Size of a block for starts that reach `bytes` and `margin`, themselves and the rounding of a break beyond `start`; 0 where
+ * those that there are do already.
  */
-function startsBytesFor(start: i32, bytes: i32, ahead: bool): i32 {
+function startsBytesFor(start: i32, bytes: i32, margin: i32, ahead: bool): i32 {
   const limit: i32 = load32(heap + LIMIT) >>> cardShift;
   const firstCard: i32 = heap >>> cardShift;
-  let card: i32 = (start >>> cardShift) + (bytes >>> cardShift) + ((2 * PAGE) >>> cardShift);
+  // In cards, since a sum of bytes could be beyond 4 GiB.
+  let card: i32 = (start >>> cardShift) + (bytes >>> cardShift) + (margin >>> cardShift);
+  card += (2 * PAGE) >>> cardShift;
   if (card > limit) card = limit;
   if (card < load32(heap + STARTS_END)) return 0;
   card += ((card - firstCard) >>> cardShift) + 1; // for themselves, too
@@ -457,7 +460,7 @@ export function createBlocks(): void {
   store32(heap + TOP, first);
   store32(heap + FRESH, first);
   store32(heap + ROVER, first);
-  extendStarts(startsBytesFor(load32(heap + BREAK), 0, false), 0);
+  extendStarts(startsBytesFor(load32(heap + BREAK), 0, 0, false), 0);
 }
 
 // Giving back -----------------------------------------------------------------------------------------------------------

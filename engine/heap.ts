@@ -42,6 +42,8 @@ import {
   HEADER,
   heap,
   HELD,
+  HOLD,
+  HOLDING,
   INVALID_ALIGNMENT,
   INVALID_POINTER,
   INVALID_SIZE,
@@ -379,13 +381,16 @@ export function reset(): i32 {
     if (!leadsOn(p, sizeOf(p), top)) return CORRUPT;
     p = (p + sizeOf(p)) | 0;
   }
-  settle(PLACES);
+  zero(heap + HOLD, 4 * PLACES); // what is held is given back with all else
+  store32(heap + HOLDING, 0);
   forgetSlabs();
   p = first;
   while (p != load32(heap + TOP)) {
     const h: i32 = header(p);
     if ((h & IN_USE) != 0 && (h & GAP) != GAP && p != load32(heap + STARTS_BLOCK)) p = give(p);
-    if (p != load32(heap + TOP)) p = (p + sizeOf(p)) | 0;
+    if (p == load32(heap + TOP)) break;
+    if (!leadsOn(p, sizeOf(p), load32(heap + TOP))) return CORRUPT;
+    p = (p + sizeOf(p)) | 0;
   }
   return OK;
 }

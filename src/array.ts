@@ -2,8 +2,19 @@
 
 import { MAX_SIZE } from "../engine/layout.ts";
 import { Block } from "./block.ts";
-import { HeapError, shown } from "./errors.ts";
+import { badOptions, HeapError, shown } from "./errors.ts";
 import type { Heap, TypedArrayType } from "./heap.ts";
+
+/** Throws `BAD_OPTIONS` for what makes no typed arrays. */
+export function expectTypedArray(type: unknown): void {
+  if (typeof type === "function" && "BYTES_PER_ELEMENT" in type) return;
+  throw badOptions(`${shown(type)} is no typed array: expected one such as Float32Array`);
+}
+
+/** Bytes of so many elements; NaN for what is no number of them. */
+export function bytesOf(type: { readonly BYTES_PER_ELEMENT: number }, length: number): number {
+  return typeof length === "number" ? length * type.BYTES_PER_ELEMENT : NaN;
+}
 
 /**
  * A block of typed elements, all zero at first. It frees itself as every block does.
@@ -22,7 +33,8 @@ export class HeapArray<View extends { readonly length: number }> extends Block {
 
   /** @internal */
   constructor(heap: Heap, type: TypedArrayType<View>, length: number) {
-    const size = length * type.BYTES_PER_ELEMENT;
+    expectTypedArray(type);
+    const size = bytesOf(type, length);
     const most = Math.floor(MAX_SIZE / type.BYTES_PER_ELEMENT);
     if (!Number.isInteger(length) || length < 0 || length > most) {
       throw new HeapError(

@@ -42,7 +42,8 @@ export class Block {
    * WebAssembly.Memory are detached: ask for the view again after allocating. Throws `DISPOSED`. Cost: one object.
    */
   view<View>(type: TypedArrayType<View>): View {
-    return this.heap.view(type, this.pointer, Math.floor(this.size / type.BYTES_PER_ELEMENT));
+    const length = Math.floor(this.size / (type?.BYTES_PER_ELEMENT ?? 1)); // what is no type, `view` refuses
+    return this.heap.view(type, this.pointer, length);
   }
 
   /** Lets go of it without deallocating; its pointer, which is the caller's from now on. Throws `DISPOSED`. */

@@ -51,7 +51,7 @@ const CODES: Readonly<Record<number, HeapErrorCode>> = {
 
 /**
  * Every error of the library. Every block is then as it was before the call, or else `code` is `CORRUPT`; a request that
- * fails for want of memory may have joined free memory, so that later blocks lie elsewhere.
+ * fails for want of memory may have joined free memory or moved the break, so that later blocks lie elsewhere.
  */
 export class HeapError extends Error {
   static {
@@ -151,7 +151,7 @@ export function noAddress(pointer: number): HeapError {
       { pointer },
     );
   }
-  if (pointer < 0 && pointer >> 0 === pointer) {
+  if (typeof pointer === "number" && pointer < 0 && pointer >> 0 === pointer) {
     return new HeapError(
       "OUT_OF_HEAP",
       `pointer ${pointer} is negative; if WebAssembly answered it, it is an address above 2 GiB: use pointer >>> 0`,
@@ -172,5 +172,10 @@ export function corrupt(message: string, address?: number, cause?: unknown): Hea
 /** A value that should have been a number, for a message. */
 export function shown(value: unknown): string {
   if (typeof value === "bigint") return `${value}n`;
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
+  if (typeof value === "string") return JSON.stringify(value);
+  try {
+    return String(value);
+  } catch {
+    return typeof value; // of an object that has no text
+  }
 }

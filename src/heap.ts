@@ -9,7 +9,7 @@ import {
   OUT_OF_HEAP,
   OUT_OF_MEMORY,
 } from "../engine/layout.ts";
-import { HeapArray } from "./array.ts";
+import { bytesOf, expectTypedArray, HeapArray } from "./array.ts";
 import { Block } from "./block.ts";
 import { type Engine, type EngineName, engineOn } from "./engine.ts";
 import {
@@ -208,12 +208,7 @@ export class Heap {
    * `base` is the one that the heap was made with, or that `stats()` tells. Throws `BAD_OPTIONS` where there is no heap.
    */
   static attach(memory: HeapMemory, base = 0, options: Pick<HeapOptions, "engine"> = {}): Heap {
-    const other = Object.keys(options).find((name) => name !== "engine");
-    if (other !== undefined) {
-      throw badOptions(
-        `${other} can't be given to attach: the heap has what it was made with; expected engine alone`,
-      );
-    }
+    expectOptions(options, "attach", ["engine"]);
     const joined: HeapOptions & { [ATTACH]: true } = {
       ...options,
       memory: expectMemory(memory),
@@ -367,11 +362,10 @@ export class Heap {
    * Throws `INVALID_SIZE` where the block is smaller than that, and as `deallocate` does. Cost: one object.
    */
   view<View>(type: TypedArrayType<View>, pointer: number, length: number): View {
+    expectTypedArray(type);
     const room = this.usableSize(pointer);
-    const bytes = length * type.BYTES_PER_ELEMENT;
-    if (!Number.isInteger(length) || length < 0 || !(bytes <= room)) {
-      if (type.BYTES_PER_ELEMENT === undefined)
-        throw badOptions("type is no typed array: expected one such as Float32Array");
+    const bytes = bytesOf(type, length);
+    if (!Number.isInteger(length) || length < 0 || bytes > room) {
       throw new HeapError(
         "INVALID_SIZE",
         `length ${shown(length)} is not a whole number of elements from 0 to ` +
@@ -418,14 +412,15 @@ export class Heap {
    * are in use without the object. An error while deallocating then can be caught nowhere.
    *
    * In a shared memory another thread may have its turn when the object is collected: there the block is deallocated with
-   * this heap's next `own` or `deallocate`, and an error is theirs.
+   * this heap's next `own` or `deallocate`.
    *
    * Throws `INVALID_POINTER` where the block has an owner already, `BAD_OPTIONS` where the owner is no object, and as
    * `deallocate` does. Cost: some objects; each `deallocate` of the heap then takes one look into a table.
    */
   own<Owner extends object>(owner: Owner, pointer: number): Owner {
-    this.usableSize(pointer);
     this.#owners ??= new Owners(this);
+    this.#owners.freeLate();
+    this.usableSize(pointer);
     this.#owners.add(owner, pointer);
     return owner;
   }
@@ -542,7 +537,7 @@ export class Heap {
 
 /** Options with their defaults; throws `BAD_OPTIONS` for what is not allowed. */
 function checked(options: HeapOptions) {
-  expectOptions(options);
+  expectOptions(options, "a heap", OPTIONS);
   const {
     memory,
     base = 0,
@@ -577,13 +572,13 @@ function checked(options: HeapOptions) {
 }
 
 /** Something that is no object of options, such as a memory given by itself, would else be ignored. */
-function expectOptions(options: unknown): void {
+function expectOptions(options: unknown, what: string, allowed: readonly string[]): void {
   if (tagOf(options) !== "Object") {
-    throw badOptions(`options is ${shown(options)}: expected an object such as { memory, limit }`);
+    throw badOptions(`options is ${shown(options)}: expected an object such as { ${allowed[0]} }`);
   }
-  const unknown = Object.keys(options as object).find((name) => !OPTIONS.includes(name));
+  const unknown = Object.keys(options as object).find((name) => !allowed.includes(name));
   if (unknown === undefined) return;
-  throw badOptions(`${unknown} is no option of a heap: expected ${OPTIONS.join(", ")}`);
+  throw badOptions(`${unknown} is no option of ${what}: expected ${allowed.join(", ")}`);
 }
 
 function expectInteger(option: string, value: unknown, least: number, most: number): void {

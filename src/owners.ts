@@ -27,7 +27,6 @@ export class Owners {
 
   /** `pointer` is that of a live block. */
   add(owner: object, pointer: number): void {
-    this.#freeLate();
     if ((typeof owner !== "object" || owner === null) && typeof owner !== "function") {
       throw badOptions(
         `the owner of ${pointer} is ${shown(owner)}: expected an object, since nothing else is collected`,
@@ -49,7 +48,7 @@ export class Owners {
   /** The block was deallocated. */
   freed(pointer: number): void {
     this.forget(pointer);
-    this.#freeLate();
+    this.freeLate();
   }
 
   /** Whether there was one to forget. */
@@ -77,14 +76,25 @@ export class Owners {
 
   #collected(owned: Owned): void {
     if (isShared(this.#heap.memory)) this.#late.push(owned);
-    else this.#heap.deallocate(owned.pointer);
+    else this.#free(owned.pointer);
   }
 
-  /** The heap makes its owners forget what it deallocates. */
-  #freeLate(): void {
+  /** Frees what waited for this thread's turn. An error is nobody's who called: it is told as that of a finaliser is. */
+  freeLate(): void {
     if (this.#late.length === 0) return;
     const late = this.#late;
     this.#late = [];
-    for (const { pointer } of late) if (pointer !== 0) this.#heap.deallocate(pointer);
+    for (const { pointer } of late) {
+      try {
+        if (pointer !== 0) this.#free(pointer);
+      } catch (error) {
+        void Promise.reject(error);
+      }
+    }
+  }
+
+  #free(pointer: number): void {
+    this.forget(pointer);
+    this.#heap.deallocate(pointer);
   }
 }

@@ -3,6 +3,7 @@
 import { Block } from "./block.ts";
 import { badOptions, HeapError, isWord, noAddress, shown } from "./errors.ts";
 import type { Heap } from "./heap.ts";
+import { expectMemory } from "./memories.ts";
 import { decode, encode } from "./utf8.ts";
 
 export function newString(heap: Heap, text: string): Block {
@@ -52,9 +53,10 @@ export function cStringAt(heap: Heap, pointer: number): string {
 }
 
 /** What the memory holds from an address on, which need not be in the heap: a module has strings of its own. */
-function bytesFrom({ buffer }: Heap, pointer: number): Uint8Array {
+function bytesFrom({ buffer, memory }: Heap, pointer: number): Uint8Array {
   if (!isWord(pointer)) throw noAddress(pointer);
   if (pointer > 0 && pointer <= buffer.byteLength) return new Uint8Array(buffer, pointer);
+  expectMemory(memory);
   throw new HeapError(
     "OUT_OF_HEAP",
     pointer === 0

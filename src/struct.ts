@@ -87,6 +87,9 @@ export interface Struct<Of extends Fields> {
  * such names before all others, and for `__proto__`.
  */
 export function struct<const Of extends Fields>(fields: Of): Struct<Of> {
+  if (typeof fields !== "object" || fields === null) {
+    throw badOptions(`fields is ${shown(fields)}: expected an object such as { x: "f64" }`);
+  }
   const offsets: Record<string, number> = {};
   const accessors: PropertyDescriptorMap = {};
   let end = 0;
@@ -112,6 +115,9 @@ export function struct<const Of extends Fields>(fields: Of): Struct<Of> {
     offsets: offsets as { [Name in keyof Of]: number },
 
     of(block, index = 0) {
+      if (typeof block?.size !== "number") {
+        throw badOptions(`${shown(block)} is no block: expected one; for an address there is at`);
+      }
       const { heap, pointer } = block;
       if (Number.isInteger(index) && index >= 0 && (index + 1) * size <= block.size) {
         return viewAt(heap, pointer + index * size);
@@ -125,8 +131,12 @@ export function struct<const Of extends Fields>(fields: Of): Struct<Of> {
     },
 
     at(heap, pointer) {
+      if (typeof heap?.usableSize !== "function") {
+        throw badOptions(`${shown(heap)} is no heap: expected one, and then the address`);
+      }
       if (!isWord(pointer)) throw noAddress(pointer);
       if (pointer === 0 || pointer + size > heap.buffer.byteLength) {
+        expectMemory(heap.memory);
         throw new HeapError(
           "OUT_OF_HEAP",
           pointer === 0
@@ -228,7 +238,7 @@ function layoutOf(name: string, field: Field): Layout {
   }
   const isArray = Array.isArray(field);
   const [type, length] = (isArray ? field : [field]) as [type: Scalar, length: number];
-  if (!Object.hasOwn(SCALARS, type)) {
+  if (typeof type !== "string" || !Object.hasOwn(SCALARS, type)) {
     throw badOptions(
       `field ${name} is ${shown(type)}: expected ${Object.keys(SCALARS).join(", ")}, one of them and a length, or a struct`,
     );

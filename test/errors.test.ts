@@ -422,7 +422,7 @@ it.each([
 ])("refuses %s in place of options", (_, options) => {
   const error = errorOf(() => new Heap(options as never));
   expect(error.code).toBe("BAD_OPTIONS");
-  expect(error.message).toMatch(/^options is .*: expected an object such as \{ memory, limit \}$/);
+  expect(error.message).toMatch(/^options is .*: expected an object such as \{ memory \}$/);
 });
 
 it("refuses a base that leaves no room below 4 GiB", () => {
@@ -622,6 +622,89 @@ it("says what to do about a pointer that is a BigInt", () => {
   expect(errorOf(() => heap.allocate(8, 8n as never)).code).toBe("INVALID_ALIGNMENT");
 });
 
+describe("nothing but a HeapError comes of", () => {
+  const ODD: readonly [string, unknown][] = [
+    ["undefined", undefined],
+    ["null", null],
+    ["a symbol", Symbol("odd")],
+    ["a BigInt", 8n],
+    ["a negative number", -1],
+    ["a fraction", 1.5],
+    ["NaN", NaN],
+    ["a large number", 2 ** 53],
+    ["a string", "odd"],
+    ["an object", {}],
+    ["an object without a text", Object.create(null)],
+    ["an array", []],
+    ["a function", () => 1],
+    ["DataView", DataView],
+  ];
+
+  it.each(ODD)("%s in place of any argument", (_, value) => {
+    const odd = value as never;
+    const heap = new Heap();
+    const p = heap.allocate(100);
+    const block = heap.block(100);
+    const Point = struct({ x: "f64" });
+    const calls: readonly (() => unknown)[] = [
+      () => new Heap(odd),
+      ...["memory", "base", "limit", "margin", "fit", "small", "engine"].map(
+        (name) => () => new Heap({ [name]: value }),
+      ),
+      () => Heap.attach(odd),
+      () => Heap.attach(heap.memory, odd),
+      () => Heap.attach(heap.memory, 0, odd),
+      () => heap.allocate(odd),
+      () => heap.allocate(8, odd),
+      () => heap.tryAllocate(odd, odd),
+      () => heap.allocateZeroed(odd),
+      () => heap.reallocate(odd, 8),
+      () => heap.reallocate(p, odd),
+      () => heap.deallocate(odd),
+      () => heap.usableSize(odd),
+      () => heap.owns(odd),
+      () => heap.view(odd, p, 1),
+      () => heap.view(Uint8Array, odd, 1),
+      () => heap.view(Uint8Array, p, odd),
+      () => heap.block(odd),
+      () => heap.block(8, odd),
+      () => heap.array(odd, 1),
+      () => heap.array(Float64Array, odd),
+      () => heap.own(odd, p),
+      () => heap.own({}, odd),
+      () => heap.disown(odd),
+      () => heap.string(odd),
+      () => heap.cString(odd),
+      () => heap.readString(odd, 1),
+      () => heap.readString(p, odd),
+      () => heap.readCString(odd),
+      () => block.view(odd),
+      () => heap.scope().allocate(odd),
+      () => heap.scope().add(odd),
+      () => heap.scope().keep(odd),
+      () => struct(odd),
+      () => struct({ x: odd }),
+      () => struct({ x: ["u8", odd] }),
+      () => Point.of(odd),
+      () => Point.of(block, odd),
+      () => Point.at(odd, block.pointer),
+      () => Point.at(heap, odd),
+    ];
+    for (const call of calls) {
+      let error: unknown;
+      try {
+        call();
+      } catch (thrown) {
+        error = thrown;
+      }
+      if (error !== undefined && !(error instanceof HeapError)) throw error;
+      if (error instanceof HeapError)
+        expect(error.message).not.toMatch(/\bNaN bytes|undefined bytes/);
+    }
+    heap.check();
+  });
+});
+
 it("says that a buffer was transferred", () => {
   const memory = new ArrayBuffer(PAGE);
   const heap = new Heap({ memory });
@@ -636,6 +719,8 @@ it("says that a buffer was transferred", () => {
     () => heap.view(Uint8Array, pointer, 1),
     () => array.elements,
     () => point.x,
+    () => heap.readString(pointer, 1),
+    () => heap.readCString(pointer),
     () => heap.stats(),
     () => heap.check(),
     () => heap.reset(),

@@ -274,8 +274,11 @@ describe("attach", () => {
     expect(errorOf(() => Heap.attach(undefined as never)).message).toContain(
       "memory is Undefined: expected a WebAssembly.Memory",
     );
+    expect(errorOf(() => Heap.attach(memory, 0, "js" as never)).message).toContain(
+      'options is "js": expected an object such as { engine }',
+    );
     expect(errorOf(() => Heap.attach(memory, 0, { small: 0 } as never)).message).toContain(
-      "small can't be given to attach",
+      "small is no option of attach: expected engine",
     );
   });
 });

@@ -3,9 +3,9 @@
 import { setFlagsFromString } from "node:v8";
 import { setImmediate } from "node:timers/promises";
 import { runInNewContext } from "node:vm";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
-import type { Heap } from "../src/index.ts";
+import { Heap } from "../src/index.ts";
 import { errorOf, expectError, imageOf, PLACES } from "./heaps.ts";
 
 setFlagsFromString("--expose-gc");
@@ -27,6 +27,19 @@ async function collectUntil(heap: Heap, done: () => boolean): Promise<void> {
 /** Gives a block an owner that is lost at once. */
 function lose(heap: Heap, pointer: number): void {
   heap.own({}, pointer);
+}
+
+/** Gives blocks owners that are lost at once, and waits until the platform has told of each. */
+async function loseAll(heap: Heap, pointers: readonly number[]): Promise<void> {
+  let collected = 0;
+  const seen = new FinalizationRegistry(() => (collected += 1));
+  for (const pointer of pointers) (() => seen.register(heap.own({}, pointer), undefined))();
+  for (let turn = 0; turn < 200 && collected < pointers.length; turn += 1) {
+    collect();
+    await setImmediate();
+  }
+  expect(collected).toBe(pointers.length);
+  await setImmediate();
 }
 
 /** A block whose owner is lost too: when it is freed, the finalisers of earlier owners have run, or never will. */
@@ -103,20 +116,40 @@ describe.each(PLACES)("$name", ({ makeHeap, name }) => {
     const heap = makeHeap();
     const lost = heap.allocate(5000);
     const last = heap.allocate(10);
-    const other = new FinalizationRegistry(() => (collected = true));
-    let collected = false;
-    (() => other.register(heap.own({}, lost), undefined))();
     const before = imageOf(heap);
-    for (let turn = 0; turn < 200 && !collected; turn += 1) {
-      collect();
-      await setImmediate();
-    }
-    await setImmediate();
-    expect(collected).toBe(true);
+    await loseAll(heap, [lost]);
     expect(heap.owns(lost)).toBe(isShared);
     expect(imageOf(heap).equals(before)).toBe(isShared);
     heap.own({}, last); // has its turn
     expect(heap.owns(lost)).toBe(false);
+  });
+
+  it("takes no block whose owner was collected", async () => {
+    const heap = makeHeap();
+    const lost = heap.allocate(5000);
+    heap.allocate(10);
+    await loseAll(heap, [lost]);
+    expect(errorOf(() => heap.own({}, lost)).code).toBe("DOUBLE_FREE");
+  });
+
+  it.runIf(isShared)("frees the others where one was freed behind its back", async () => {
+    const heap = makeHeap();
+    const pointers = [1, 2, 3].map(() => heap.allocate(5000));
+    const last = heap.allocate(10);
+    await loseAll(heap, pointers);
+    const { memory, engine } = heap;
+    Heap.attach(memory, 0, { engine }).deallocate(pointers[1]!);
+    const told: unknown[] = [];
+    vi.spyOn(Promise, "reject").mockImplementation(
+      (error) => Promise.resolve(told.push(error)) as never,
+    );
+    heap.own({}, last);
+    vi.restoreAllMocks();
+    expect(told).toMatchObject([{ code: "DOUBLE_FREE", pointer: pointers[1] }]);
+    for (const pointer of pointers) expect(heap.owns(pointer)).toBe(false);
+    const again = pointers.map(() => heap.allocate(5000));
+    expect(again).toContain(pointers[1]);
+    for (const pointer of again) heap.own({}, pointer); // none has an owner from before
   });
 
   it("gives a block one owner at a time", () => {

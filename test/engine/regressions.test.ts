@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 
+import { HOLD, MARGIN } from "../../engine/layout.ts";
 import { FORMS, wasmMemory } from "./engines.ts";
 import { DEFAULT_SMALL, ERRORS, heapOf, uncreated } from "./test-heap.ts";
 
@@ -85,4 +86,27 @@ test.each(FORMS)("%s: a margin that can't be had costs no starts for it", async 
     return blocks;
   };
   expect(await blocksWith(2 ** 31)).toBe(await blocksWith(0));
+});
+
+test.each(FORMS)("%s: a margin as large as all addresses wraps nothing around", async (form) => {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 2000 });
+  const heap = await heapOf(form, { memory, limit: 2 ** 26, margin: 2 ** 27 });
+  // As if the memory had refused to grow so far when the heap was made.
+  const created = new WebAssembly.Memory({ initial: 1, maximum: 2000 });
+  const other = await heapOf(form, { memory: created, limit: 2 ** 26 });
+  new Int32Array(created.buffer, other.base + MARGIN, 1)[0] = -16;
+  for (const each of [heap, other]) {
+    each.allocate(100_000);
+    each.expectSound();
+  }
+});
+
+test.each(FORMS)("%s: a reset follows no word that is not proved", async (form) => {
+  const memory = wasmMemory(2);
+  const heap = await heapOf(form, { memory, small: DEFAULT_SMALL });
+  const held = Array.from({ length: 30 }, () => heap.allocate(3000));
+  const word = new Int32Array(memory.buffer, heap.base + HOLD + 4, 1);
+  word[0] = 16;
+  expect(ERRORS[heap.engine.heap_reset()]).toBe("OK");
+  expect(heap.owns(held[0]!)).toBe(false);
 });
