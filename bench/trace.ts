@@ -1,5 +1,5 @@
 // A recorded trace in the form the driver replays.
-import { basename } from "node:path";
+import { traceName } from "../cli/report.ts";
 import { CALLOC, FREE, MALLOC, MEMALIGN, REALLOC } from "../src/trace/ops.ts";
 import { openTrace, traceSource } from "../src/trace/read.ts";
 
@@ -77,7 +77,7 @@ export async function readTrace(path: string, limit = Infinity): Promise<Trace> 
     words[count * OP_WORDS] = (id << 8) | Kind.free;
     count++;
   }
-  const name = basename(path).replace(/\.rep(\.gz)?$/, "");
+  const name = traceName(path);
   const ops = words.slice(0, count * OP_WORDS);
   return { name, ops, count, recorded, ids, peakBytes, alignment, largest };
 }

@@ -45,31 +45,46 @@ export function featuresOf(
   always: readonly string[],
   declaring = file,
 ): string[] {
-  const only = (features: readonly string[]): string[] => ["--mvp-features", ...features];
-  const suffice = (features: readonly string[]): boolean =>
-    outcome("wasm-opt", [file, ...only(features)]).printed !== undefined;
+  const known = suffices(file, always) ? [] : candidates(declaring, path, always);
+  return only([...always, ...fewest(file, known, always)]);
+}
 
-  /** Those of `features` that are needed beside `given`, where all together suffice and `given` alone do not. */
-  const needed = (features: readonly string[], given: readonly string[]): readonly string[] => {
-    if (features.length < 2) return features;
-    const half = Math.ceil(features.length / 2);
-    const sooner = features.slice(0, half);
-    const without = [...given, ...sooner];
-    const later = suffice(without) ? [] : needed(features.slice(half), without);
-    const known = [...given, ...later];
-    return [...later, ...(suffice(known) ? [] : needed(sooner, known))];
-  };
-
-  if (suffice(always)) return only(always);
+/** What of WebAssembly may be needed beside `always`: what the compiler declared, or, should that not do, whatever there is. */
+function candidates(declaring: string, path: string, always: readonly string[]): readonly string[] {
   const print = (...features: readonly string[]): Outcome =>
     outcome("wasm-opt", [declaring, ...features, "--print-features"]);
-  // What the compiler declared, and Binaryen's defaults, are mostly enough, and soon gone through.
+  // What was declared, and Binaryen's defaults, are mostly enough, and soon gone through.
   const declared = print(...always);
   const { printed, complaint } =
     declared.printed === undefined ? print("--all-features") : declared;
   if (printed === undefined) throw new LinkError(`${path} is not valid to Binaryen: ${complaint}`);
-  const features = printed.split("\n").filter((line) => line !== "" && !always.includes(line));
-  return only([...always, ...needed(features, always)]);
+  return printed.split("\n").filter((line) => line !== "" && !always.includes(line));
+}
+
+/**
+ * Those of `features` that the module needs beside `given`, where all together suffice and `given` alone do not: the halves in
+ * turn, since a module stays valid where more is allowed.
+ */
+function fewest(
+  file: string,
+  features: readonly string[],
+  given: readonly string[],
+): readonly string[] {
+  if (features.length < 2) return features;
+  const half = Math.ceil(features.length / 2);
+  const sooner = features.slice(0, half);
+  const without = [...given, ...sooner];
+  const later = suffices(file, without) ? [] : fewest(file, features.slice(half), without);
+  const known = [...given, ...later];
+  return [...later, ...(suffices(file, known) ? [] : fewest(file, sooner, known))];
+}
+
+function suffices(file: string, features: readonly string[]): boolean {
+  return outcome("wasm-opt", [file, ...only(features)]).printed !== undefined;
+}
+
+function only(features: readonly string[]): string[] {
+  return ["--mvp-features", ...features];
 }
 
 function outcome(command: Command, args: readonly string[]): Outcome {

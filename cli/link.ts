@@ -9,6 +9,7 @@ import { Option, type Command } from "commander";
 import { binaryen, featuresOf, LinkError } from "./binaryen.ts";
 import { bytes } from "./report.ts";
 import {
+  PAGE,
   readModule,
   writeModule,
   writeSections,
@@ -16,8 +17,6 @@ import {
   type Module,
   type Section,
 } from "./sections.ts";
-
-export { LinkError };
 
 interface LinkOptions {
   readonly output: string;
@@ -229,9 +228,9 @@ function memoryOf({ memories, imports }: Module, path: string): Linked["memory"]
       `${path} has a memory of 64-bit addresses: the heap's are 32 bits; build for wasm32`,
     );
   }
-  if (memory.pageSize !== 65536) {
+  if (memory.pageSize !== PAGE) {
     throw new LinkError(
-      `${path} has a memory whose pages are ${memory.pageSize} bytes: the heap's are 65536`,
+      `${path} has a memory whose pages are ${memory.pageSize} bytes: the heap's are ${PAGE}`,
     );
   }
   return { shared: memory.shared, imported: imports.some(({ kind }) => kind === "memory") };

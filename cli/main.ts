@@ -6,8 +6,9 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 
 import { TraceError } from "../src/trace/error.ts";
+import { LinkError } from "./binaryen.ts";
 import { compareCommand } from "./compare.ts";
-import { LinkError, linkCommand } from "./link.ts";
+import { linkCommand } from "./link.ts";
 import { progressOn } from "./progress.ts";
 import { replayCommand } from "./replay.ts";
 import { SettingError } from "./run.ts";

@@ -46,6 +46,9 @@ export interface Module {
   readonly signatures: readonly string[];
 }
 
+/** Bytes of a page, unless a memory says otherwise. */
+export const PAGE = 65536;
+
 const KINDS: readonly Kind[] = ["function", "table", "memory", "global", "tag"];
 
 const CUSTOM = 0;
@@ -209,7 +212,7 @@ function readLimits(reader: Reader): { flags: number } & Omit<MemoryType, "share
   const flags = reader.byte();
   const initial = reader.number();
   const maximum = flags & HAS_MAXIMUM ? reader.number() : undefined;
-  const pageSize = flags & HAS_PAGE_SIZE ? 2 ** reader.number() : 65536;
+  const pageSize = flags & HAS_PAGE_SIZE ? 2 ** reader.number() : PAGE;
   return { flags, initial, maximum, pageSize };
 }
 

@@ -12,7 +12,7 @@
 // levels as in Masmano et al., "TLSF", 2004.)
 
 import { below, leadingZeros, load32, store32, trailingZeros } from "#memory";
-import { BINS, BIN_COUNT, BITMAP, CONTROL, heap, roundUp, sizeOf, SUMMARY } from "./layout.ts";
+import { BINS, BIN_COUNT, BITMAP, CONTROL, heap, sizeOf, spanFrom, SUMMARY } from "./layout.ts";
 
 const EXACT: i32 = 32;
 /** Blocks of one bin that a search looks at: what bounds it. */
@@ -85,7 +85,7 @@ function bestOf(bin: i32, size: i32, alignment: i32): i32 {
   let p: i32 = load32(headAt(bin));
   for (let left: i32 = CANDIDATES; p != 0 && left != 0; left--) {
     const has: i32 = sizeOf(p);
-    if (below(has, bestSize) && !below(has, size + roundUp(p, alignment) - p)) {
+    if (below(has, bestSize) && !below(has, spanFrom(p, size, alignment))) {
       if (has == size) return p;
       best = p;
       bestSize = has;
@@ -116,7 +116,7 @@ export function find(size: i32, alignment: i32): i32 {
 export function findAny(size: i32, alignment: i32): i32 {
   for (let bin: i32 = binOf(size); (bin = nextBin(bin)) != 0; bin++) {
     let p: i32 = load32(headAt(bin));
-    while (p != 0 && below(sizeOf(p), size + roundUp(p, alignment) - p)) p = load32(p);
+    while (p != 0 && below(sizeOf(p), spanFrom(p, size, alignment))) p = load32(p);
     if (p != 0) return p;
   }
   return 0;

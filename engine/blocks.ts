@@ -33,6 +33,7 @@ import {
   roundUp,
   ROVER,
   sizeOf,
+  spanFrom,
   startAt,
   startIn,
   STARTS,
@@ -177,7 +178,7 @@ export function takeNew(size: i32, alignment: i32): i32 {
   // Before the heap becomes larger than it ever was, some of what is held is joined with its neighbours.
   if (
     load32(heap + HOLDING) != 0 &&
-    below(load32(heap + FRESH) - top, size + roundUp(top, alignment) - top)
+    below(load32(heap + FRESH) - top, spanFrom(top, size, alignment))
   ) {
     settle(MOST_SETTLED);
     const p: i32 = takeFree(size, alignment);
@@ -281,7 +282,7 @@ function walkToFit(size: i32, alignment: i32): i32 {
       if (!leadsOn(p, has, top)) return 0;
       if ((h & IN_USE) == 0) {
         if (lowest == 0) lowest = p;
-        if (!below(has, roundUp(p, alignment) - p + size)) {
+        if (!below(has, spanFrom(p, size, alignment))) {
           store32(heap + ROVER, fromStart ? lowest : p);
           return p;
         }
@@ -302,7 +303,8 @@ function walkToFit(size: i32, alignment: i32): i32 {
 
 /**
  * Makes the trailing block large enough for `size` bytes that begin at a multiple of `alignment`; false where the break can't
- * move that far (before memory that others grew, it is then where the heap's own ends). Should longer starts be cut off it, its first `keep` bytes are a free block afterwards.
+ * move that far (before memory that others grew, it is then where the heap's own ends). Should longer starts be cut off it,
+ * its first `keep` bytes are a free block afterwards.
  */
 function expand(size: i32, alignment: i32, keep: i32): bool {
   const margin: i32 = marginNow();
@@ -316,12 +318,12 @@ function expandBy(size: i32, alignment: i32, keep: i32, margin: i32, ahead: bool
   const top: i32 = load32(heap + TOP);
   const from: i32 = load32(heap + BREAK);
   const has: i32 = sizeOf(top);
-  const needed: i32 = roundUp(top, alignment) - top + size;
+  const needed: i32 = spanFrom(top, size, alignment);
   if (!below(has, needed)) return true;
   let more: i32 = needed - has;
   let bytes: i32 = startsBytesFor(from, more, margin, ahead);
   let hole: i32 = holeFor(bytes);
-  if (hole == 0) more = roundUp(top + bytes, alignment) - top + size - has;
+  if (hole == 0) more = bytes + spanFrom(top + bytes, size, alignment) - has;
   const start: i32 = startFor(more);
   if (start != from) {
     const left: i32 =
@@ -329,10 +331,10 @@ function expandBy(size: i32, alignment: i32, keep: i32, margin: i32, ahead: bool
     if (left >= PAGE && expandBy(has + left, GRANULE, 0, 0, false))
       return expandBy(size, alignment, keep, margin, ahead);
     const newTop: i32 = start + GRANULE; // behind the padding before the first header of the new region
-    more = roundUp(newTop, alignment) - start + size;
+    more = GRANULE + spanFrom(newTop, size, alignment);
     bytes = startsBytesFor(start, more, margin, ahead);
     hole = holeFor(bytes);
-    if (hole == 0) more = roundUp(newTop + bytes, alignment) - start + size;
+    if (hole == 0) more = GRANULE + bytes + spanFrom(newTop + bytes, size, alignment);
   }
   if (!moveBreak(start, more, margin)) return false;
   if (start == from) tagUsed(top, load32(heap + BREAK) - top, PREVIOUS_IN_USE);

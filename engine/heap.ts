@@ -152,9 +152,7 @@ export function attach(base: i32): i32 {
 
 /** The heap of a module that never asked for one begins at the end of its memory. */
 function createAtEnd(): bool {
-  const code: i32 = create(memoryEnd(), 0, -1, 0, DEFAULT_SMALL);
-  if (code != OK) fail(code);
-  return code == OK;
+  return answer(create(memoryEnd(), 0, -1, 0, DEFAULT_SMALL), false) == OK;
 }
 
 // Allocating --------------------------------------------------------------------------------------------------------------

@@ -133,6 +133,11 @@ export function roundUp(address: i32, to: i32): i32 {
   return (address + to - 1) & -to;
 }
 
+/** Bytes from `p` on in which there are `size` that begin at a multiple of `alignment`. */
+export function spanFrom(p: i32, size: i32, alignment: i32): i32 {
+  return roundUp(p, alignment) - p + size;
+}
+
 /** Size of the block that serves a request: the header and the payload in whole granules. */
 export function blockSizeFor(bytes: i32): i32 {
   return roundUp(bytes + HEADER, GRANULE);

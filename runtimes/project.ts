@@ -78,7 +78,7 @@ function entriesPlugin(entries: readonly string[], address: (entry: string) => s
   const items = entries.map((name, i) => {
     const engines = ENGINES[name];
     if (engines === undefined) throw new Error(`runtimes/project.ts: which engines has ${name}?`);
-    return JSON.stringify({ name, engines }).replace("{", `{ library: entry${i}, `);
+    return JSON.stringify({ name, engines }).replace("{", `{ api: entry${i}, `);
   });
   const contents = `${imports.join("\n")}\nexport const ENTRIES = [${items.join(", ")}];\n`;
   return {

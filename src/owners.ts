@@ -93,6 +93,7 @@ export class Owners {
     }
   }
 
+  /** It is forgotten first, so that it is also where it can't be deallocated. */
   #free(pointer: number): void {
     this.forget(pointer);
     this.#heap.deallocate(pointer);

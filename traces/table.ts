@@ -4,8 +4,7 @@
  *     npx tsx traces/table.ts traces/*.rep.gz
  */
 
-import { basename } from "node:path";
-
+import { traceName } from "../cli/report.ts";
 import { CALLOC, FREE, MALLOC, MEMALIGN, REALLOC } from "../src/trace/ops.ts";
 import { openTrace, traceSource } from "../src/trace/read.ts";
 import { told } from "./told.ts";
@@ -42,8 +41,7 @@ async function rowOf(path: string): Promise<string> {
     threads.size,
   ];
   const figures = columns.map((figure) => figure.toLocaleString("en-US"));
-  const name = basename(path).replace(/\.rep(\.gz)?$/, "");
-  return `| ${name} | ${figures.join(" | ")} |`;
+  return `| ${traceName(path)} | ${figures.join(" | ")} |`;
 }
 
 for (const path of process.argv.slice(2)) console.log(await told(rowOf(path)));

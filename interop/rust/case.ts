@@ -20,7 +20,7 @@ export default {
     const compile = (name: string, ...flags: string[]): string => {
       const path = join(kit.out, `${name}.wasm`);
       const target = ["--target", "wasm32-unknown-unknown", "--edition", "2021"];
-      const library = [
+      const settings = [
         "--crate-type",
         "cdylib",
         "-O",
@@ -29,7 +29,7 @@ export default {
         "-C",
         "strip=debuginfo",
       ];
-      kit.run(rustc()!, [...target, ...library, ...flags, "collections.rs", "-o", path]);
+      kit.run(rustc()!, [...target, ...settings, ...flags, "collections.rs", "-o", path]);
       return path;
     };
     const heapwright = ["--cfg", "heapwright"];

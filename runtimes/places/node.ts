@@ -15,7 +15,7 @@ const [, , where, place] = argv;
 if (isMainThread && where === "worker") {
   const worker = new Worker(new URL(import.meta.url), {
     argv: [where, place],
-    workerData: heapToSend(ENTRIES[0]!.library),
+    workerData: heapToSend(ENTRIES[0]!.api),
   });
   worker.on("message", (report: string) => console.log(report));
 } else {

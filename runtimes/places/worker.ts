@@ -6,7 +6,7 @@ import { placeHere, report } from "./browser.ts";
 import { ENTRIES } from "./entries.js";
 
 void report(async () => {
-  const place = { ...(await placeHere()), sent: heapToSend(ENTRIES[0]!.library) };
+  const place = { ...(await placeHere()), sent: heapToSend(ENTRIES[0]!.api) };
   const worker = new Worker("/places/in-worker.js", { type: "module" });
   return new Promise<Report>((resolve, reject) => {
     worker.onmessage = ({ data }) => resolve(data as Report);

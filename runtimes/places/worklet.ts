@@ -6,7 +6,7 @@ import { placeHere, report } from "./browser.ts";
 import { ENTRIES } from "./entries.js";
 
 void report(async () => {
-  const place = { ...(await placeHere()), sent: heapToSend(ENTRIES[0]!.library) };
+  const place = { ...(await placeHere()), sent: heapToSend(ENTRIES[0]!.api) };
   const context = new OfflineAudioContext(1, 128, 44_100);
   await context.audioWorklet.addModule("/places/in-worklet.js");
   const node = new AudioWorkletNode(context, "conformance", { processorOptions: place });

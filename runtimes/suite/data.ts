@@ -6,7 +6,7 @@ import { expect, expectEqual, expectError, type Run } from "./run.ts";
 /** Letters of one to four bytes of UTF-8, a zero, and a byte order mark. */
 const TEXT = "\ufeffOh là, 10 € für 🎵\0!";
 
-export function checkData(run: Run, { name, library, kind, makeHeap }: Form): void {
+export function checkData(run: Run, { name, api, kind, makeHeap }: Form): void {
   const check = (what: string, body: () => void): void => run.check(`${name}: ${what}`, body);
 
   check("a block is freed where it was declared, or by hand", () => {
@@ -102,8 +102,8 @@ export function checkData(run: Run, { name, library, kind, makeHeap }: Form): vo
 
   check("a struct lies as in C, and survives growth", () => {
     const heap = makeHeap();
-    const point = library.struct({ x: "f32", y: "f32" });
-    const shape = library.struct({
+    const point = api.struct({ x: "f32", y: "f32" });
+    const shape = api.struct({
       tag: "u8",
       id: "i64",
       at: point,

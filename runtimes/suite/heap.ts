@@ -4,8 +4,8 @@ import { type Entry, type Form, type Heap, MOST, PAGE, type Place } from "./plac
 import { expect, expectEqual, expectError, type Run } from "./run.ts";
 
 /** Which engine an entry takes, and what it says where it can't. */
-export function checkPicks(run: Run, { name, library, engines }: Entry, place: Place): void {
-  const { Heap } = library;
+export function checkPicks(run: Run, { name, api, engines }: Entry, place: Place): void {
+  const { Heap } = api;
   const wasm = engines.includes("wasm") && place.wasm === "allowed";
   const js = engines.includes("js");
   // What to do instead: another engine where there is one inside, else another entry.
@@ -37,10 +37,7 @@ export function checkPicks(run: Run, { name, library, engines }: Entry, place: P
   }
 }
 
-export function checkHeap(
-  run: Run,
-  { name, library, engine, joining, kind, makeHeap }: Form,
-): void {
+export function checkHeap(run: Run, { name, api, engine, joining, kind, makeHeap }: Form): void {
   const check = (what: string, body: () => void): void => run.check(`${name}: ${what}`, body);
 
   /** `call` throws, and the heap is as it was. */
@@ -190,8 +187,7 @@ export function checkHeap(
       const heap = makeHeap({ base: 4096 });
       const pointer = heap.allocate(1000);
       heap.view(Uint8Array, pointer, 4).set([1, 2, 3, 4]);
-      const join = (base: number): Heap =>
-        library.Heap.attach(heap.memory, base, { engine: theirs });
+      const join = (base: number): Heap => api.Heap.attach(heap.memory, base, { engine: theirs });
       const joined = join(heap.stats().base);
       expectEqual(joined.engine, theirs);
       expectEqual([...joined.view(Uint8Array, pointer, 4)], [1, 2, 3, 4]);

@@ -25,9 +25,9 @@ export function conformance(entries: readonly Entry[], place: Place): Report {
 
   const picked: Record<string, string> = {};
   for (const entry of entries) {
-    const { name, library } = entry;
+    const { name, api } = entry;
     run.check(`${name}: has the names that ${entries[0]!.name} has`, () => {
-      expectEqual(Object.keys(library), Object.keys(entries[0]!.library));
+      expectEqual(Object.keys(api), Object.keys(entries[0]!.api));
     });
     checkPicks(run, entry, place);
     picked[name] = pickedBy(entry);
@@ -48,9 +48,9 @@ export function conformance(entries: readonly Entry[], place: Place): Report {
 }
 
 /** The engine that a heap gets that is told nothing; checkPicks has what it should be. */
-function pickedBy({ library }: Entry): string {
+function pickedBy({ api }: Entry): string {
   try {
-    return new library.Heap().engine;
+    return new api.Heap().engine;
   } catch {
     return "none";
   }

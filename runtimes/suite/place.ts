@@ -29,7 +29,7 @@ export interface WasmFile {
 /** An entry of the package. */
 export interface Entry {
   readonly name: string;
-  readonly library: Library;
+  readonly api: Library;
   /** What is inside. */
   readonly engines: readonly EngineName[];
 }
@@ -37,7 +37,7 @@ export interface Entry {
 /** An entry's engine in a kind of memory. */
 export interface Form {
   readonly name: string;
-  readonly library: Library;
+  readonly api: Library;
   readonly engine: EngineName;
   /** The engines that may join it. */
   readonly joining: readonly EngineName[];
@@ -67,7 +67,7 @@ export const MOST = 64 * PAGE;
 
 /** Everything that heaps can be made of, also what the place lacks. */
 export function formsOf(entries: readonly Entry[], place: Place): Form[] {
-  return entries.flatMap(({ name, library, engines }) =>
+  return entries.flatMap(({ name, api, engines }) =>
     memoryKinds(place).flatMap((kind) => {
       const lacks = (engine: EngineName): string | undefined => {
         const compiling = engine === "wasm";
@@ -77,13 +77,13 @@ export function formsOf(entries: readonly Entry[], place: Place): Form[] {
       const fitting = engines.filter((engine) => engine === "js" || kind.wasm);
       return fitting.map((engine) => ({
         name: `${name}: ${engine} in ${kind.name}`,
-        library,
+        api,
         engine,
         joining: fitting.filter((each) => lacks(each) === undefined),
         kind,
         makeHeap(options) {
           const memory = kind.make();
-          return new library.Heap({ engine, ...(memory && { memory }), ...options });
+          return new api.Heap({ engine, ...(memory && { memory }), ...options });
         },
         lacks: lacks(engine),
       }));

@@ -18,9 +18,9 @@ export function heapToSend({ Heap }: Library): Sent {
 }
 
 export function checkSent(run: Run, entries: readonly Entry[], { memory, pointer }: Sent): void {
-  for (const { name, library } of entries) {
+  for (const { name, api } of entries) {
     run.check(`${name}: joins the heap of another thread`, () => {
-      const heap = library.Heap.attach(memory);
+      const heap = api.Heap.attach(memory);
       expectEqual(heap.readCString(pointer), TEXT);
       heap.deallocate(heap.allocate(1000));
       heap.check();

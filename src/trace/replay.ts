@@ -140,15 +140,14 @@ class Replayer {
       this.#account(ops, at, reached);
       at = reached;
       if (reached < end) {
-        this.#refuse(ops, at);
+        this.#failAt(ops, at, this.#refusal);
         at += 1;
       }
       this.ops = before + at;
 
-      const line = ops.lines[at - 1]!;
       const problem = this.#guard?.takeProblem();
-      if (problem !== undefined) this.#fail(`line ${line} (${opText(ops, at - 1)})`, problem);
-      if (this.ops % this.#checkEvery === 0) this.#prove(`after line ${line}`);
+      if (problem !== undefined) this.#failAt(ops, at - 1, problem);
+      if (this.ops % this.#checkEvery === 0) this.#prove(`after line ${ops.lines[at - 1]}`);
       if (this.#broken) return false;
     }
     return true;
@@ -254,8 +253,8 @@ class Replayer {
   }
 
   /** Counts an op that failed. An id it would have allocated is never live; a block it would have moved or freed stays. */
-  #refuse(ops: OpChunk, at: number): void {
-    this.#fail(`line ${ops.lines[at]} (${opText(ops, at)})`, this.#refusal);
+  #failAt(ops: OpChunk, at: number, why: string): void {
+    this.#fail(`line ${ops.lines[at]} (${opText(ops, at)})`, why);
   }
 
   #prove(where: string): void {
