@@ -9,6 +9,16 @@ export default defineConfig({
         test: { name: "engine", include: ["test/engine/*.test.ts"], testTimeout: 30_000 },
         ssr: { resolve: { conditions: ["counting", "module", "node"] } },
       },
+      {
+        // The same with metadata that never moves: what depends on where it is in the plain layout is left out.
+        test: {
+          name: "pinned",
+          include: ["test/engine/{check,model,differential,faults,errors,memories}.test.ts"],
+          env: { PINNED: "1" },
+          testTimeout: 30_000,
+        },
+        ssr: { resolve: { conditions: ["counting", "module", "node"] } },
+      },
     ],
   },
 });

@@ -22,7 +22,7 @@ export interface AccessResults {
   growth: { live: number; staying: Accesses }[];
 }
 
-type Engine = typeof import("../engine/c-abi.ts");
+type Engine = typeof import("../engine/exports.ts");
 type Seam = typeof import("../engine/memory/counting.ts");
 
 /** `heap_stat`: how often the break has moved. */
@@ -132,7 +132,7 @@ function countChurn(engine: Engine, { counts }: Seam, live: number): Accesses {
 }
 
 async function count(paths: readonly string[]): Promise<AccessResults> {
-  const engine = await import("../engine/c-abi.ts");
+  const engine = await import("../engine/exports.ts");
   const seam = await import("../engine/memory/counting.ts");
   const traces: AccessResults["traces"] = [];
   for (const path of paths) {

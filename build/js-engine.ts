@@ -1,5 +1,5 @@
-// engine/c-abi.ts → build/generated/js-engine.js, the JavaScript engine: `createEngine(memory)` answers an object with the
-// functions that heap.wasm exports.
+// engine/exports.ts → build/generated/js-engine.js, the JavaScript engine: `createEngine(memory)` returns an object with the
+// functions that heap.wasm exports. engine/inspect/inspector.ts → inspector.js, with `createInspector(memory)`, in the same way.
 //
 // Three things are done to what esbuild bundles, so that it computes what the wasm computes and nearly as fast:
 //
@@ -22,16 +22,23 @@ import {
 } from "acorn";
 import { build, transform } from "esbuild";
 
-const ENGINE = "engine/c-abi.ts";
+const ENGINE = "engine/exports.ts";
+const INSPECTOR = "engine/inspect/inspector.ts";
 const SEAM = "engine/memory/typed.ts";
-const OUTPUT = "build/generated/js-engine.js";
+const OUTPUT = "build/generated/";
 
 /** The longest body, in characters of its source, that is expanded where it is called. */
 const LONGEST_BODY = 120;
 
+/** The JavaScript engine, and the inspector, which reads the heaps of both engines. */
 export async function buildJsEngine(): Promise<void> {
+  await buildFactory(ENGINE, "createEngine", "js-engine.js");
+  await buildFactory(INSPECTOR, "createInspector", "inspector.js");
+}
+
+async function buildFactory(entry: string, factory: string, output: string): Promise<void> {
   const engine = await build({
-    entryPoints: [ENGINE],
+    entryPoints: [entry],
     bundle: true,
     format: "esm",
     target: "es2022",
@@ -40,26 +47,26 @@ export async function buildJsEngine(): Promise<void> {
     logLevel: "warning",
   });
   const seam = await transform(readFileSync(SEAM, "utf8"), { loader: "ts", target: "es2022" });
-  const made = makeFactory(engine.outputFiles[0]!.text, seam.code);
+  const made = makeFactory(factory, engine.outputFiles[0]!.text, seam.code);
   const { code } = await transform(made, {
     minifySyntax: true,
     target: "es2022",
-    banner: `// Made by build/js-engine.ts from ${ENGINE}.`,
+    banner: `// Made by build/js-engine.ts from ${entry}.`,
   });
-  mkdirSync("build/generated", { recursive: true });
-  writeFileSync(OUTPUT, code);
+  mkdirSync(OUTPUT, { recursive: true });
+  writeFileSync(OUTPUT + output, code);
 }
 
 /** The seam and the engine, both as JavaScript, in one function. */
-function makeFactory(engineSource: string, seamSource: string): string {
+function makeFactory(factory: string, engineSource: string, seamSource: string): string {
   const seam = new Module(seamSource);
-  const engine = new Module(engineSource);
+  const engine = new Module(withoutDeadCode(engineSource, seam.constants));
   for (const name of [...engine.functions.keys(), ...engine.variables.keys()]) {
-    if (seam.functions.has(name)) throw new Error(`${ENGINE} and ${SEAM} both have a ${name}`);
+    if (seam.functions.has(name)) throw new Error(`the engine and ${SEAM} both have a ${name}`);
   }
   const printer = new Printer(seam, engine);
   const exports = [...engine.exports].map(([name, local]) => `${name}: ${local}`);
-  return `export function createEngine(onto) {
+  return `export function ${factory}(onto) {
 ${printer.print(seam)}
 ${printer.print(engine)}
 mount(onto);
@@ -69,6 +76,43 @@ return { ${exports.join(", ")} };
 }
 
 type Node = AnyNode;
+
+/**
+ * The engine's source without what the seam's constants rule out (CHECKED, PINNED): what is left may be short enough to be
+ * expanded where it is called.
+ */
+function withoutDeadCode(source: string, constants: ReadonlyMap<string, string>): string {
+  const module = new Module(source);
+  const valueOf = (test: Node): boolean | undefined => {
+    if (test.type === "UnaryExpression" && test.operator === "!") {
+      const value = valueOf(test.argument);
+      return value === undefined ? undefined : !value;
+    }
+    if (test.type !== "Identifier") return undefined;
+    const value = constants.get(module.imports.get(test.name) ?? "");
+    return value === undefined ? undefined : value === "(true)";
+  };
+  const dead: { start: number; end: number; by: string }[] = [];
+  visit(parse(source, { ecmaVersion: 2022, sourceType: "module" }), (node) => {
+    if (node.type !== "ConditionalExpression" && node.type !== "IfStatement") return;
+    const value = valueOf(node.test);
+    if (
+      value === undefined ||
+      dead.some(({ start, end }) => node.start >= start && node.end <= end)
+    )
+      return;
+    const rest = value ? node.consequent : node.alternate;
+    dead.push({ ...node, by: rest ? source.slice(rest.start, rest.end) : "" });
+  });
+  if (dead.length === 0) return source;
+  let text = "";
+  let at = 0;
+  for (const { start, end, by } of dead) {
+    text += source.slice(at, start) + by;
+    at = end;
+  }
+  return withoutDeadCode(text + source.slice(at), constants);
+}
 
 /** A source with its top level sorted. */
 class Module {
@@ -159,7 +203,8 @@ class Printer {
   /** The variables and functions of a module; its constants and imports are where they are used. */
   print(module: Module): string {
     const variables = [...module.variables].map(
-      ([name, initial]) => `let ${this.#nameOf(module, name)} = ${initial};\n`,
+      ([name, initial]) =>
+        `let ${this.#nameOf(module, name)} = ${this.#valueOf(module, initial)};\n`,
     );
     const functions = [...module.functions.values()].map((each) => this.#function(module, each));
     return variables.join("") + functions.join("\n");
@@ -267,7 +312,15 @@ class Printer {
   /** A name as it is in the factory, where the engine's locals must not hide the seam's variables; a constant's value. */
   #nameOf(module: Module, name: string): string {
     if (module === this.#seam && module.variables.has(name)) return `${name}$`;
-    return module.imports.get(name) ?? module.constants.get(name) ?? name;
+    const imported = module.imports.get(name);
+    if (imported !== undefined) return this.#seam.constants.get(imported) ?? imported;
+    const value = module.constants.get(name);
+    return value === undefined ? name : this.#valueOf(module, value);
+  }
+
+  /** The text of a value, with those of the constants that it is made of. */
+  #valueOf(module: Module, text: string): string {
+    return text.replace(/\b[A-Z][A-Z\d_]+\b/g, (name) => this.#nameOf(module, name));
   }
 
   #binary(node: BinaryExpression, scope: Scope, use: Use): string {

@@ -17,6 +17,9 @@ import { build, type BuildOptions, type Plugin, transform } from "esbuild";
 
 const GENERATED = "build/generated";
 
+/** Where invariants are written. */
+const ENGINE_FILES = ["control", "block", "blocks", "bins", "map", "classes", "slabs"];
+
 const COMMON = {
   bundle: true,
   format: "esm",
@@ -50,7 +53,9 @@ export async function buildLibrary(): Promise<void> {
   );
   writeFileSync(
     `${GENERATED}/invariants.js`,
-    invariantsModule(readFileSync("engine/layout.ts", "utf8")),
+    invariantsModule(
+      ENGINE_FILES.map((name) => readFileSync(`engine/${name}.ts`, "utf8")).join("\n"),
+    ),
   );
   for (const { name, without } of ENTRIES) {
     await build({
@@ -91,7 +96,7 @@ function report(name: string): void {
 const shortNames: Plugin = {
   name: "short-names",
   setup({ onLoad }) {
-    onLoad({ filter: /\bgenerated\/js-engine\.js$/ }, async ({ path }) => {
+    onLoad({ filter: /\bgenerated\/(js-engine|inspector)\.js$/ }, async ({ path }) => {
       const { code } = await transform(readFileSync(path, "utf8"), {
         minify: true,
         target: COMMON.target,
@@ -202,14 +207,13 @@ function base64(bytes: Buffer): string {
   return bytes.toString("base64").replace(/=+$/, "");
 }
 
-/** What the invariants say, from where they are written: "//   B3  a free block repeats its size in its last word". */
-function invariantsModule(layout: string): string {
-  const invariants = [...layout.matchAll(/^\/\/   ([A-Z]\d+) {2}(.+)$/gm)].map(([, name, says]) => [
-    name,
-    says,
-  ]);
-  if (invariants.length === 0) throw new Error("engine/layout.ts: no invariants found");
-  return `// Made by build/library.ts from engine/layout.ts.\nexport const INVARIANTS = ${JSON.stringify(Object.fromEntries(invariants), null, 2)};\n`;
+/** The sentences of the invariants, from where they are written: "//   B3  a free block repeats its size in its last word". */
+function invariantsModule(sources: string): string {
+  const invariants = [...sources.matchAll(/^\/\/   ([A-Z]\d+) {2}(.+)$/gm)].map(
+    ([, name, says]) => [name, says],
+  );
+  if (invariants.length === 0) throw new Error("engine/: no invariants found");
+  return `// Made by build/library.ts from the comments of engine/*.ts.\nexport const INVARIANTS = ${JSON.stringify(Object.fromEntries(invariants), null, 2)};\n`;
 }
 
 // Typings -----------------------------------------------------------------------------------------------------------------
@@ -238,5 +242,6 @@ function buildTypings(): void {
     const docstring = `/**\n * ${says}\n *\n * @module heapwright/${name}\n */\n`;
     writeFileSync(`dist/${name}.d.ts`, `${docstring}export * from "./index.js";\n`);
   }
-  copyFileSync("src/heap.wasm.d.ts", "dist/heap.wasm.d.ts");
+  for (const name of ["heap.wasm", "heap.debug.wasm"])
+    copyFileSync(`src/${name}.d.ts`, `dist/${name}.d.ts`);
 }

@@ -6,6 +6,6 @@ import { buildLibrary } from "./library.ts";
 import { buildWasm } from "./wasm.ts";
 
 rmSync("dist", { recursive: true, force: true });
-await buildWasm();
+buildWasm();
 await buildJsEngine();
 await buildLibrary();

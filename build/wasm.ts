@@ -1,19 +1,14 @@
-// engine/c-abi.ts → dist/heap.wasm and dist/heap.shared.wasm: the AssemblyScript compiler, then Binaryen with settings of
+// engine/exports.ts → dist/heap.wasm and dist/heap.shared.wasm; with the inspector, dist/heap.debug.wasm: the AssemblyScript compiler, then Binaryen with settings of
 // our own. What is rarely called stays out of line, so that the paths that are taken all the time are short and in one piece.
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import asc from "assemblyscript/asc";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import binaryen from "binaryen";
 
-const COMMON = [
-  "engine/c-abi.ts",
-  "--lib",
-  "engine/memory/wasm",
-  "--runtime",
-  "stub",
-  "--importMemory",
-  "--noExportMemory",
-];
+const GENERATED = "build/generated";
+const ENGINE = ["engine/exports.ts"];
+const DEBUG = [...ENGINE, "engine/inspect/exports.ts"];
+const COMMON = ["--runtime", "stub", "--importMemory", "--noExportMemory"];
 const PLAIN = ["--noAssert", "--debug", "--enable", "bulk-memory", "--disable", "mutable-globals"];
 const SHARED = [
   "--enable",
@@ -26,62 +21,78 @@ const SHARED = [
 ];
 
 /** What a request runs through most of the time: copied into its callers, since a call costs V8 more than the work. */
-const HOT = [
-  ...["heap/deallocate", "heap/blockError", "heap/mostHeld", "slabs/takeBlock"],
-  ...["slabs/takeSlot", "slabs/giveSlot"],
-  ...[
-    "blocks/takeHeld",
-    "blocks/hold",
-    "blocks/carve",
-    "blocks/addStart",
-    "blocks/removeStart",
-    "blocks/placeFor",
-    "blocks/mark",
-  ],
-  ...["bins/find", "bins/bestOf", "bins/nextBin", "bins/binOf", "bins/remove", "bins/insert"],
-].map((name) => `engine/${name}`);
+const HOT = namesIn({
+  heap: ["deallocate", "blockError", "allocateSlot"],
+  slabs: ["freeSlot"],
+  blocks: ["split"],
+  map: ["addStart", "removeStart"],
+  bins: ["find", "bestFit", "nextBin", "binFor", "insert", "remove"],
+});
 
 /** What is long or seldom run stays out of line, also where it has one caller. */
-const COLD = [
-  ...[
-    "heap/createAtEnd",
-    "heap/deallocateStray",
-    "heap/strayError",
-    "heap/allocateAligned",
-    "heap/isPreviousSound",
-    "heap/allocateBlock",
-    "heap/deallocateBlock",
+const COLD = namesIn({
+  heap: [
+    "createAtEnd",
+    "allocateSmall",
+    "allocateSlab",
+    "allocateLarge",
+    "allocateNew",
+    "allocateFromReleased",
+    "allocateLargerSlot",
+    "pointerError",
+    "deallocateBlock",
+    "allocateFromSparseSlabs",
+    "freeStray",
+    "strayError",
+    "unusedError",
+    "isPreviousFree",
   ],
-  ...["slabs/refill", "slabs/giveSlotSlowly", "slabs/createSlab", "slabs/releaseSlab"],
-  ...[
-    "blocks/takeTop",
-    "blocks/cutTop",
-    "blocks/expand",
-    "blocks/walkToFit",
-    "blocks/settle",
-    "blocks/leave",
-    "blocks/join",
-    "blocks/give",
-    "blocks/takeFree",
-    "blocks/takeNew",
-    "blocks/takeMore",
-    "blocks/takeLast",
-    "bins/findAny",
-    "slabs/releaseEmpty",
-    "blocks/isBlock",
-    "blocks/lowerRover",
+  slabs: ["splitSparse", "freeSlotSlowly", "releaseSlab", "createSlab", "isSlabHeader"],
+  blocks: [
+    "allocateFromTop",
+    "growTop",
+    "walkToFit",
+    "freeBlock",
+    "freeUpTo",
+    "takeNext",
+    "growInPlace",
+    "slideDown",
+    "shrinkBlock",
+    "allocateFromBins",
   ],
-].map((name) => `engine/${name}`);
+  bins: ["findAligned", "insertInTree", "removeNode", "bestInTree", "smallestInTree"],
+  map: ["enterAgain", "isStart", "moveTopEnd"],
+});
 
-async function compile(args: string[]): Promise<Uint8Array> {
-  let binary: Uint8Array | undefined;
-  const { error, stderr } = await asc.main([...args, "--outFile", "out.wasm"], {
-    writeFile: (name, contents) => {
-      if (name === "out.wasm") binary = contents as Uint8Array;
-    },
-  });
-  if (error || !binary) throw new Error(`asc ${args.join(" ")}\n${stderr.toString()}`);
-  return binary;
+function namesIn(files: Record<string, string[]>): string[] {
+  return Object.entries(files).flatMap(([file, names]) =>
+    names.map((name) => `engine/${file}/${name}`),
+  );
+}
+
+/** A module of the compiler, which runs in a process of its own: it would remember the seam of the module before. */
+function compile(args: string[], constants: string[]): Uint8Array {
+  const seam = readFileSync("engine/memory/wasm/#memory.ts", "utf8");
+  const lib = `${GENERATED}/seam`;
+  mkdirSync(lib, { recursive: true });
+  writeFileSync(
+    `${lib}/#memory.ts`,
+    constants.reduce((text, each) => switchOn(text, each), seam),
+  );
+  const output = `${GENERATED}/unoptimised.wasm`;
+  execFileSync(
+    process.execPath,
+    ["node_modules/assemblyscript/bin/asc.js", ...args, "--lib", lib, "--outFile", output],
+    { stdio: "inherit" },
+  );
+  return readFileSync(output);
+}
+
+/** The source of the seam with one of its constants true. */
+function switchOn(source: string, constant: string): string {
+  const off = `export const ${constant}: bool = false;`;
+  if (!source.includes(off)) throw new Error(`build/wasm.ts: the seam has no ${off}`);
+  return source.replace(off, off.replace("false", "true"));
 }
 
 function optimise(binary: Uint8Array, shared: boolean): { binary: Uint8Array; text: string } {
@@ -89,19 +100,33 @@ function optimise(binary: Uint8Array, shared: boolean): { binary: Uint8Array; te
   const { MutableGlobals, BulkMemory, BulkMemoryOpt, Atomics } = binaryen.Features;
   module.setFeatures(MutableGlobals | BulkMemory | BulkMemoryOpt | (shared ? Atomics : 0));
   binaryen.setOptimizeLevel(3);
-  binaryen.setShrinkLevel(1);
+  binaryen.setShrinkLevel(0);
   // No address that the engine computes wraps around into the first KiB: constants can go into the instructions.
   binaryen.setLowMemoryUnused(true);
   binaryen.setDebugInfo(true);
   module = inline(module, (name) => !HOT.includes(name), 1000);
   module = inline(module, (name) => COLD.includes(name), 20);
   module.runPasses(["optimize-added-constants-propagate"]);
+  keep(module, (name) => COLD.includes(name));
   module.optimize();
-  binaryen.setDebugInfo(process.env.NAMES === "1");
+  binaryen.setDebugInfo(process.env["NAMES"] === "1");
   const text = module.emitText();
   const optimised = module.emitBinary();
   module.dispose();
   return { binary: optimised, text };
+}
+
+/** A name that no function has any more would be ignored. */
+function expectFunctions(binary: Uint8Array, names: readonly string[]): void {
+  const module = binaryen.readBinary(binary);
+  const has = new Set<string>();
+  for (let index = 0; index < module.getNumFunctions(); index++)
+    has.add(binaryen.getFunctionInfo(module.getFunctionByIndex(index)).name);
+  const missing = names.filter((name) => !has.has(name));
+  if (missing.length > 0)
+    throw new Error(
+      `build/wasm.ts: HOT or COLD names ${missing.join(", ")}, which the engine does not have`,
+    );
 }
 
 /** Copies functions of at most `size` nodes, but not those that `isKept` names, into their callers. */
@@ -113,12 +138,7 @@ function inline(
   binaryen.setAlwaysInlineMaxSize(size);
   binaryen.setFlexibleInlineMaxSize(size);
   binaryen.setOneCallerInlineMaxSize(1000);
-  for (let index = 0; index < module.getNumFunctions(); index++) {
-    const { name } = binaryen.getFunctionInfo(module.getFunctionByIndex(index));
-    if (!isKept(name)) continue;
-    binaryen.setPassArgument("no-inline", name);
-    module.runPasses(["no-inline"]);
-  }
+  keep(module, isKept);
   module.optimize();
   // Read again, the module has forgotten which functions are to be kept.
   const again = binaryen.readBinary(module.emitBinary());
@@ -127,14 +147,32 @@ function inline(
   return again;
 }
 
-export async function buildWasm(): Promise<void> {
+/** Keeps the functions that `isKept` names out of line in what follows. */
+function keep(module: binaryen.Module, isKept: (name: string) => boolean): void {
+  for (let index = 0; index < module.getNumFunctions(); index++) {
+    const { name } = binaryen.getFunctionInfo(module.getFunctionByIndex(index));
+    if (!isKept(name)) continue;
+    binaryen.setPassArgument("no-inline", name);
+    module.runPasses(["no-inline"]);
+  }
+}
+
+/** A module with these entries; `constants` are those of the seam that are on. */
+function build(entries: string[], shared: boolean, constants: string[] = []) {
+  const args = [...entries, ...COMMON, ...PLAIN, ...(shared ? SHARED : [])];
+  const binary = compile(args, constants);
+  // The PINNED layout leaves some out.
+  if (constants.length === 0) expectFunctions(binary, [...HOT, ...COLD]);
+  return optimise(binary, shared);
+}
+
+export function buildWasm(): void {
   mkdirSync("dist", { recursive: true });
-  mkdirSync("build/generated", { recursive: true });
-  const heap = optimise(await compile([...COMMON, ...PLAIN]), false);
+  mkdirSync(GENERATED, { recursive: true });
+  const heap = build(ENGINE, false);
   writeFileSync("dist/heap.wasm", heap.binary);
-  writeFileSync("build/generated/heap.wat", heap.text);
-  writeFileSync(
-    "dist/heap.shared.wasm",
-    optimise(await compile([...COMMON, ...PLAIN, ...SHARED]), true).binary,
-  );
+  writeFileSync(`${GENERATED}/heap.wat`, heap.text);
+  writeFileSync("dist/heap.shared.wasm", build(ENGINE, true).binary);
+  writeFileSync("dist/heap.debug.wasm", build(DEBUG, false).binary);
+  writeFileSync(`${GENERATED}/heap.pinned.wasm`, build(DEBUG, false, ["PINNED"]).binary);
 }

@@ -30,10 +30,10 @@ interface Cell {
 const PART_OF_CELL: Readonly<Record<EntryKind, keyof Cell>> = {
   used: "blocks",
   "used-slot": "slots",
-  table: "tables",
+  metadata: "tables",
   free: "free",
   "free-slot": "free",
-  gap: "others",
+  foreign: "others",
 };
 
 /** The rows of the map, and under them what the shades mean. Cost: linear in the entries of the heap. */

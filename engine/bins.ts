@@ -1,136 +1,296 @@
-// Free blocks by size. Bins 1 to 31 hold one size each, 16 to 496 bytes; from there eight bins share a doubling. A bit a
-// bin, and a bit a word of those, find the next bin that is not empty in a few loads.
+// Free blocks by size: best fit in a bounded number of steps.
 //
-//     heap+BINS      a free block, newest first           another
-//     ┌──────┐       ┌──────┬──────────┬───              ┌──────┬──────────┬───
-//     │ head │──────▶│ next │ previous │        ───────▶ │ next │ previous │        ──▶ 0
-//     └──────┘       └──────┴──────────┴───              └──────┴──────────┴───
-//         ▲                     │                                   │
-//         └─────────────────────┘  a head is the `next` of nobody: previous of the first leads to it
+// Bins 1 to 31 have a list of the free blocks of one size each, 16 to 496 bytes. From 512 bytes on there is a bin for each
+// doubling. It holds a tree: the bits of the size below the highest one lead from its root to the left (0) or to the right (1).
+// A node of depth d has a size whose first d bits are its path; its other bits are free. So all sizes in a left subtree are
+// below those in the right one, and the node's own size may be anywhere among them. Blocks of one size are in the list of one node.
 //
-// (Segregated fits with a bitmap: Wilson et al., "Dynamic Storage Allocation: A Survey and Critical Review", 1995; the two
-// levels as in Masmano et al., "TLSF", 2004.)
+//     bin head ──▶ ┌─────────────┐ next ┌─────────────┐ next
+//                  │ 640 bytes   │─────▶│ 640 bytes   │─────▶ 0        link of each block: the word that leads to it
+//                  └─────────────┘      └─────────────┘
+//              left ↙           ↘ right
+//          ┌───────────┐   ┌───────────┐
+//          │ 576 bytes │   │ 944 bytes │
+//          └───────────┘   └───────────┘
+//
+// (A bitwise trie, as in Doug Lea's malloc 2.8, "treebins"; the bits that tell empty bins from others are those of segregated
+// fits: Wilson et al., "Dynamic Storage Allocation: A Survey and Critical Review", 1995.)
+//
+// A program may have written into a free block, so no word of it is trusted: a block is used only if what leads to it, what it
+// leads to and its footer agree. That also bounds each search: no block has two links, so no path leads back.
+//
+// Invariants:
+//   F1  a free block is in the bin of its size, in its list or where its size leads to; every link leads back
+//   F2  a bin's bit is set if and only if the bin is not empty
+//   F3  the bins hold all free blocks but the top block
 
-import { below, leadingZeros, load32, store32, trailingZeros } from "#memory";
-import { BINS, BIN_COUNT, BITMAP, CONTROL, heap, sizeOf, spanFrom, SUMMARY } from "./layout.ts";
+import { below, leadingZeros, trailingZeros } from "#memory";
+import {
+  childWord,
+  follow,
+  footer,
+  linkTo,
+  nextFree,
+  nextWord,
+  setFollow,
+  setLinkTo,
+  setNextFree,
+  sizeOf,
+  spanFrom,
+} from "./block.ts";
+import { binBits, BIN_COUNT, binHead, binWithHead, GRANULE, setBinBits } from "./control.ts";
+import { corrupt } from "./errors.ts";
 
-const EXACT: i32 = 32;
-/** Blocks of one bin that a search looks at: what bounds it. */
-const CANDIDATES: i32 = 4;
-/** Bins that a search looks at before it goes to one where all fit. */
-const MOST_BINS: i32 = 3;
+/** The first bin with a tree. */
+const TREES: i32 = 32;
+/** Blocks smaller than this are in bins of one size, in bytes. */
+export const LEAST_NODE: i32 = 512;
+/** Stands for the left child of a block that is no node: it is in a node's list. */
+export const LISTED: i32 = 1;
+/** A path has fewer steps; only in a tree that was overwritten are there more. */
+const MOST_LEVELS: i32 = 32;
+/** Sizes that a search for an aligned block looks at, before it takes one that fits wherever it starts. */
+const ALIGNED_SIZES: i32 = 2;
+
+/** The number of a word's highest bit. An exclusive or, since the build must not turn it into an address below 0. */
+function highestBit(word: i32): i32 {
+  return leadingZeros(word) ^ 31;
+}
 
 /** The bin for blocks of `size` bytes. */
-export function binOf(size: i32): i32 {
-  if (below(size, EXACT << 4)) return size >>> 4;
-  const log: i32 = 31 - leadingZeros(size);
-  return EXACT + ((log - 9) << 3) + ((size >>> (log - 3)) & 7);
+export function binFor(size: i32): i32 {
+  return below(size, LEAST_NODE) ? size >>> 4 : TREES - 9 + highestBit(size);
 }
 
-function headAt(bin: i32): i32 {
-  return heap + BINS + (bin << 2);
+/** The bits of a size below its highest one, at the upper end of a word. */
+export function pathTo(size: i32): i32 {
+  return (size << leadingZeros(size)) << 1;
 }
+
+// Inserting and removing --------------------------------------------------------------------------------------------------
 
 /** Puts a free block into its bin. */
 export function insert(p: i32, size: i32): void {
-  const bin: i32 = binOf(size);
-  const head: i32 = headAt(bin);
-  const next: i32 = load32(head);
-  store32(p, next);
-  store32(p + 4, head);
-  store32(head, p);
-  if (next != 0) store32(next + 4, p);
-  else {
-    const word: i32 = bin >>> 5;
-    const at: i32 = heap + BITMAP + (word << 2);
-    store32(at, load32(at) | (1 << (bin & 31)));
-    store32(heap + SUMMARY, load32(heap + SUMMARY) | (1 << word));
-  }
+  const bin: i32 = binFor(size);
+  const head: i32 = binHead(bin);
+  const node: i32 = follow(head);
+  if (node == 0) setBinBits(bin >>> 5, binBits(bin >>> 5) | (1 << (bin & 31)));
+  if (bin < TREES) putInList(head, p, node);
+  else insertInTree(head, p, size);
 }
 
-/** Takes a free block out of its bin. */
-export function remove(p: i32): void {
-  const next: i32 = load32(p);
-  const previous: i32 = load32(p + 4);
-  store32(previous, next);
-  if (next != 0) store32(next + 4, previous);
-  else if (below(previous - heap, CONTROL)) {
-    const bin: i32 = (previous - heap - BINS) >>> 2;
-    const word: i32 = bin >>> 5;
-    const at: i32 = heap + BITMAP + (word << 2);
-    const left: i32 = load32(at) & ~(1 << (bin & 31));
-    store32(at, left);
-    if (left == 0) store32(heap + SUMMARY, load32(heap + SUMMARY) & ~(1 << word));
+/** Puts `p` between the word at `link` and the block `next`. */
+function putInList(link: i32, p: i32, next: i32): void {
+  if (next != 0) {
+    if (linkTo(next) != link) corrupt();
+    setLinkTo(next, nextWord(p));
   }
+  setNextFree(p, next);
+  setLinkTo(p, link);
+  setFollow(link, p);
 }
 
-/** The first bin from `bin` on that is not empty; 0 where there is none. */
+function insertInTree(head: i32, p: i32, size: i32): void {
+  let link: i32 = head;
+  let path: i32 = pathTo(size);
+  let node: i32 = follow(link);
+  while (node != 0) {
+    if (linkTo(node) != link) corrupt();
+    if (sizeOf(node) == size) {
+      setFollow(childWord(p, false), LISTED);
+      putInList(nextWord(node), p, nextFree(node));
+      return;
+    }
+    link = childWord(node, path < 0);
+    path <<= 1;
+    node = follow(link);
+  }
+  setFollow(childWord(p, false), 0);
+  setFollow(childWord(p, true), 0);
+  putInList(link, p, 0);
+}
+
+/** Takes a free block out of its bin. Stops with CORRUPT if its links or its footer were overwritten. */
+export function remove(p: i32, size: i32): void {
+  const next: i32 = nextFree(p);
+  const link: i32 = linkTo(p);
+  if (follow(link) != p) corrupt();
+  if (footer(p, size) != size) corrupt();
+  if (next != 0) {
+    if (linkTo(next) != nextWord(p)) corrupt();
+  }
+  if (!below(size, LEAST_NODE)) {
+    if (follow(childWord(p, false)) != LISTED) return removeNode(p, next, link);
+  }
+  setFollow(link, next);
+  if (next != 0) setLinkTo(next, link);
+  else clearBinBit(link);
+}
+
+/** Clears the bit of the bin whose head is at `link`, if it is one. */
+function clearBinBit(link: i32): void {
+  const bin: i32 = binWithHead(link);
+  if (!below(bin, BIN_COUNT)) return;
+  setBinBits(bin >>> 5, binBits(bin >>> 5) & ~(1 << (bin & 31)));
+}
+
+/** Takes a node out of its tree. The next block of its list takes its place, or else a leaf below it. */
+function removeNode(p: i32, next: i32, link: i32): void {
+  let heir: i32 = next;
+  if (heir == 0) {
+    heir = leafBelow(p);
+    if (heir == 0) {
+      setFollow(link, 0);
+      clearBinBit(link);
+      return;
+    }
+    setFollow(linkTo(heir), 0);
+  }
+  setFollow(link, heir);
+  setLinkTo(heir, link);
+  moveChild(p, heir, false);
+  moveChild(p, heir, true);
+}
+
+/** A node below `p` that has no children; 0 if `p` has none. */
+function leafBelow(p: i32): i32 {
+  let leaf: i32 = 0;
+  let child: i32 = childOf(p);
+  while (child != 0) {
+    leaf = child;
+    child = childOf(leaf);
+  }
+  return leaf;
+}
+
+/** A child of a node, the right one if there are two; 0 if there is none. */
+function childOf(node: i32): i32 {
+  let link: i32 = childWord(node, true);
+  if (follow(link) == 0) link = childWord(node, false);
+  const child: i32 = follow(link);
+  if (child != 0 && linkTo(child) != link) corrupt();
+  return child;
+}
+
+function moveChild(from: i32, to: i32, right: bool): void {
+  const child: i32 = follow(childWord(from, right));
+  setFollow(childWord(to, right), child);
+  if (child == 0) return;
+  if (linkTo(child) != childWord(from, right)) corrupt();
+  setLinkTo(child, childWord(to, right));
+}
+
+// Searching ---------------------------------------------------------------------------------------------------------------
+
+/** The first bin from `bin` on that is not empty; BIN_COUNT or more if there is none. */
 function nextBin(bin: i32): i32 {
-  if (bin >= BIN_COUNT) return 0;
-  let word: i32 = bin >>> 5;
-  let bits: i32 = load32(heap + BITMAP + (word << 2)) & (-1 << (bin & 31));
-  if (bits == 0) {
-    const words: i32 = load32(heap + SUMMARY) & (-2 << word);
-    if (words == 0) return 0;
-    word = trailingZeros(words);
-    bits = load32(heap + BITMAP + (word << 2));
+  if (bin < 32) {
+    const bits: i32 = binBits(0) & (-1 << bin);
+    if (bits != 0) return trailingZeros(bits);
+    return 32 + trailingZeros(binBits(1));
   }
-  return (word << 5) + trailingZeros(bits);
+  return 32 + trailingZeros(binBits(1) & (-1 << (bin - 32)));
 }
 
-/** Smallest of the first CANDIDATES blocks of a bin that holds `size` bytes from a multiple of `alignment` on, or 0. */
-function bestOf(bin: i32, size: i32, alignment: i32): i32 {
+/**
+ * The smallest free block of at least `size` bytes, the first of its list; or 0.
+ *
+ * Cost: bounded. The tree of the sizes from 2**k on has at most k - 3 levels, of which each is visited twice at most.
+ */
+function bestFit(size: i32): i32 {
+  let bin: i32 = binFor(size);
+  if (bin >= TREES) {
+    const p: i32 = bestInTree(follow(binHead(bin)), size);
+    if (p != 0) return p;
+    bin++;
+  }
+  bin = nextBin(bin);
+  if (bin >= BIN_COUNT) return 0;
+  const head: i32 = follow(binHead(bin));
+  return bin < TREES ? head : smallestInTree(head, 0, -1);
+}
+
+/** The smallest block of at least `size` bytes in the tree of the bin of `size`; or 0. */
+function bestInTree(root: i32, size: i32): i32 {
   let best: i32 = 0;
   let bestSize: i32 = -1;
-  let p: i32 = load32(headAt(bin));
-  for (let left: i32 = CANDIDATES; p != 0 && left != 0; left--) {
-    const has: i32 = sizeOf(p);
-    if (below(has, bestSize) && !below(has, spanFrom(p, size, alignment))) {
-      if (has == size) return p;
-      best = p;
+  let larger: i32 = 0; // the last right subtree that was passed: sizes above `size`, the smallest such subtree
+  let path: i32 = pathTo(size);
+  let node: i32 = root;
+  for (let levels: i32 = MOST_LEVELS; node != 0 && levels != 0; levels--) {
+    const has: i32 = sizeOf(node);
+    if (has == size) return node;
+    if (!below(has, size) && below(has, bestSize)) {
+      best = node;
       bestSize = has;
     }
-    p = load32(p);
+    const right: i32 = follow(childWord(node, true));
+    if (path < 0) node = right;
+    else {
+      if (right != 0) larger = right;
+      node = follow(childWord(node, false));
+    }
+    path <<= 1;
+  }
+  return smallestInTree(larger, best, bestSize);
+}
+
+/** The smallest block of a tree if it has less than `bestSize` bytes, else `best`. */
+function smallestInTree(root: i32, best: i32, bestSize: i32): i32 {
+  let node: i32 = root;
+  for (let levels: i32 = MOST_LEVELS; node != 0 && levels != 0; levels--) {
+    const has: i32 = sizeOf(node);
+    if (below(has, bestSize)) {
+      best = node;
+      bestSize = has;
+    }
+    const left: i32 = follow(childWord(node, false));
+    node = left != 0 ? left : follow(childWord(node, true));
   }
   return best;
 }
 
+/** The smallest free block of at least `size` bytes; or 0. It is no node if there is another of its size: `remove` is cheaper. */
+export function find(size: i32): i32 {
+  const p: i32 = bestFit(size);
+  if (p == 0 || below(sizeOf(p), LEAST_NODE)) return p;
+  const next: i32 = nextFree(p);
+  return next != 0 ? next : p;
+}
+
 /**
- * A free block in which `size` bytes begin at a multiple of `alignment`, as small as a bounded search finds, or 0.
+ * A free block in which `size` bytes fit at a multiple of `alignment`, one of the smallest; or 0. `all`: looks at every free
+ * block that is large enough before it returns 0.
  *
- * Cost: bounded; CANDIDATES blocks of two bins, of four where alignment is larger than a granule.
+ * Cost: bounded; with `all`, linear in the number of free blocks.
  */
-export function find(size: i32, alignment: i32): i32 {
-  let bin: i32 = binOf(size);
-  for (let bins: i32 = 1; (bin = nextBin(bin)) != 0; bins++) {
-    const p: i32 = bestOf(bin, size, alignment);
-    if (p != 0) return p;
-    bin += 1;
-    // In the bin after that of the largest loss to alignment every block fits.
-    if (bins == MOST_BINS && bin <= binOf(size + alignment)) bin = binOf(size + alignment) + 1;
+export function findAligned(size: i32, alignment: i32, all: bool): i32 {
+  let least: i32 = size;
+  let sizes: i32 = all ? -1 : ALIGNED_SIZES;
+  let p: i32 = bestFit(least);
+  while (p != 0) {
+    const has: i32 = sizeOf(p);
+    if (below(has, least)) corrupt();
+    while (p != 0) {
+      if (!below(has, spanFrom(p, size, alignment))) return p;
+      p = all ? nextInList(p) : 0;
+    }
+    // At last a size that fits wherever the block starts.
+    least = --sizes == 0 ? size + alignment - GRANULE : has + GRANULE;
+    p = bestFit(least);
   }
   return 0;
 }
 
-/** A free block in which `size` bytes begin at a multiple of `alignment`, or 0: none has. Cost: linear in larger blocks. */
-export function findAny(size: i32, alignment: i32): i32 {
-  for (let bin: i32 = binOf(size); (bin = nextBin(bin)) != 0; bin++) {
-    let p: i32 = load32(headAt(bin));
-    while (p != 0 && below(sizeOf(p), spanFrom(p, size, alignment))) p = load32(p);
-    if (p != 0) return p;
-  }
-  return 0;
+function nextInList(p: i32): i32 {
+  const next: i32 = nextFree(p);
+  if (next != 0 && linkTo(next) != nextWord(p)) corrupt();
+  return next;
 }
 
-/** A free block of the last bin that is not empty, or 0. */
-export function findLarge(): i32 {
-  const words: i32 = load32(heap + SUMMARY);
-  if (words == 0) return 0;
-  const word: i32 = 31 - leadingZeros(words);
-  return load32(headAt((word << 5) + 31 - leadingZeros(load32(heap + BITMAP + (word << 2)))));
-}
-
-/** Head of a bin, for the checks. */
-export function firstIn(bin: i32): i32 {
-  return load32(headAt(bin));
+/** A block of the bin with the largest free blocks, or 0 if all bins are empty. */
+export function someLarge(): i32 {
+  const word: i32 = binBits(1) != 0 ? 1 : 0;
+  if (binBits(word) == 0) return 0;
+  return follow(binHead((word << 5) + highestBit(binBits(word))));
 }

@@ -1,631 +1,578 @@
-// Blocks with boundary tags (Knuth, TAOCP 1, 2.5): taken, split, given back and joined with free neighbours; the trailing
-// block, from which the heap expands; the starts, which know where blocks begin.
+// Blocks: allocated from the bins or from the top block, split, freed, coalesced, resized; and the top block, from which the
+// heap grows. block.ts has the picture of a block, and the invariants.
 
-import { below, copy, load8, load32, store32, store8, zero } from "#memory";
-import { find, findAny, insert, remove } from "./bins.ts";
-import { lowerBreak, marginNow, moveBreak, startFor } from "./break.ts";
+import { assertThat, below, CHECKED, copy, PINNED, zero } from "#memory";
+import { find, findAligned, insert, remove } from "./bins.ts";
 import {
-  BREAK,
-  CARD,
-  cardShift,
+  clearPreviousInUse,
   FLAGS,
-  first,
-  FIT,
-  FRESH,
-  GAP,
-  GRANULE,
+  follow,
+  FOREIGN,
   header,
   HEADER,
-  HELD,
-  HOLD,
-  HOLDING,
-  heap,
   IN_USE,
   leadsOn,
-  LIMIT,
-  OWN,
-  OWNED,
-  PAGE,
-  PLACES,
-  own,
+  METADATA,
+  payloadOf,
+  nextFree,
   PREVIOUS_IN_USE,
-  previousFree,
-  roundUp,
-  ROVER,
+  previousSize,
+  QUICK,
+  setFollow,
+  setNextFree,
+  setFree,
+  setHeader,
+  setPreviousInUse,
+  sizeIn,
   sizeOf,
   spanFrom,
-  startAt,
-  startIn,
-  STARTS,
-  STARTS_BLOCK,
-  STARTS_END,
-  tagFree,
-  tagUsed,
-  TOP,
-  wholeSize,
-} from "./layout.ts";
+} from "./block.ts";
+import {
+  CELL,
+  chunkCount,
+  first,
+  fit,
+  footprint,
+  GRANULE,
+  owned,
+  PAGE,
+  programBreak,
+  quickCount,
+  quickHead,
+  QUICK_LISTS,
+  setQuickCount,
+  raiseHighWater,
+  root,
+  roundUp,
+  rover,
+  setChunk,
+  setChunkCount,
+  setRoot,
+  setRover,
+  setTop,
+  top,
+  topEnd,
+} from "./control.ts";
+import { corrupt } from "./errors.ts";
+import {
+  canLowerBreak,
+  growBreak,
+  HIGHEST_BREAK,
+  lowerBreak,
+  moveBreak,
+  startFor,
+} from "./growth.ts";
+import {
+  addStart,
+  CHUNK_BYTES,
+  entryOf,
+  findMap,
+  isHeapSound,
+  isSlab,
+  isStart,
+  mapBytes,
+  missingChunks,
+  moveTopEnd,
+  removeStart,
+  span,
+} from "./map.ts";
 
 export const BEST_FIT: i32 = 0;
 export const FIRST_FIT: i32 = 1;
 export const NEXT_FIT: i32 = 2;
 
-/** A rest smaller than this stays with the block it is the rest of. */
-export const LEAST_REST: i32 = 32;
-/** Held blocks that one request joins with their neighbours at most. */
-const MOST_SETTLED: i32 = 2;
-
-// The starts ------------------------------------------------------------------------------------------------------------
-
-/** 1 + the granule of `p` in its card: what the starts hold of the first block in a card. */
-export function mark(p: i32): i32 {
-  return ((p & ((1 << cardShift) - 1)) >>> 4) + 1;
-}
-
-/** Notes that a block starts at `p`. */
-function addStart(p: i32): void {
-  const at: i32 = startAt(p);
-  const start: i32 = load8(at);
-  if (start == 0 || mark(p) < start) store8(at, mark(p));
-}
-
-/** Notes that no block starts at `p` any more; `following` is the next start, or in any other card. */
-function removeStart(p: i32, following: i32): void {
-  const at: i32 = startAt(p);
-  if (load8(at) != mark(p)) return;
-  store8(at, p >>> cardShift == following >>> cardShift ? mark(following) : 0);
-}
-
+/** A remainder smaller than this stays with the block that was split, in bytes. */
+const LEAST_REMAINDER: i32 = 32;
 /**
- * Whether a block starts at `p`, an address inside the heap, where it need not be the first of its card, whose start is
- * `start`. Exact, whatever programs wrote. At most 127 steps, or 31 where slabs don't serve what is small.
+ * Blocks from LARGE bytes on are whole lines where there is room. So arrays that are aligned to a line leave no holes between
+ * them in which small blocks would keep them apart (imagemagick: 18% less memory).
  */
-export function isBlock(p: i32, start: i32): bool {
-  if ((p & (GRANULE - 1)) != 0 || start == 0) return false;
-  let steps: i32 = mark(p) - start;
-  let q: i32 = p - (steps << 4);
-  while (steps > 0) {
-    const size: i32 = sizeOf(q) >>> 4;
-    if (size == 0 || below(steps, size)) return false;
-    steps -= size;
-    q += size << 4;
-  }
-  return steps == 0;
+const LARGE: i32 = 16384;
+const LINE: i32 = 64;
+/** The plain layout's map moves by at least this many bytes, or a 64th of the heap. */
+const LEAST_STEP: i32 = 4096;
+const STEP_SHIFT: i32 = 6;
+
+/** Size of the block that is split off `room` bytes for a block of `size` bytes. */
+function sizeWithin(room: i32, size: i32): i32 {
+  if (below(size, LARGE)) return size;
+  const whole: i32 = roundUp(size, LINE);
+  return below(room, whole) ? room : whole;
 }
+
+// Allocating --------------------------------------------------------------------------------------------------------------
 
 /**
- * The block that `address`, inside the heap, is part of; 0 in a heap that is corrupt. Cost: linear in the block's cards;
- * for errors only.
- */
-export function blockAround(address: i32): i32 {
-  let card: i32 = address >>> cardShift;
-  let start: i32 = startIn(card);
-  while (start == 0 || below(address, firstStart(card, start) - HEADER)) {
-    card -= 1;
-    if (below(card, first >>> cardShift)) return 0;
-    start = startIn(card);
-  }
-  let p: i32 = firstStart(card, start);
-  const top: i32 = load32(heap + TOP);
-  while (p != top) {
-    const size: i32 = sizeOf(p);
-    if (!leadsOn(p, size, top)) return 0;
-    if (below(address, p + size - HEADER)) return p;
-    p = (p + size) | 0;
-  }
-  return p;
-}
-
-function firstStart(card: i32, start: i32): i32 {
-  return (card << cardShift) + ((start - 1) << 4);
-}
-
-// Taking ----------------------------------------------------------------------------------------------------------------
-
-/** The place where a block of `size` bytes can be held. */
-export function placeFor(size: i32): i32 {
-  return heap + HOLD + ((size >>> 2) & (4 * (PLACES - 1)));
-}
-
-/** Takes a block out of the place where it is held. */
-export function takeHeld(p: i32): i32 {
-  const h: i32 = header(p);
-  store32(placeFor(h), 0);
-  store32(p - HEADER, h ^ HELD);
-  return p;
-}
-
-/**
- * A block of `size` bytes, header included, whose payload begins at a multiple of `alignment`; 0 without memory.
+ * Allocates a block of `size` bytes, header included, whose payload is at a multiple of `alignment`, from the bins; or 0. `all`:
+ * looks at every free block, if the alignment is more than a granule.
  *
- * Cost: bounded for best fit (see bins.ts), but for a request that is about to fail; linear in the number of blocks for
- * first and next fit.
+ * Cost: bounded for best fit, see bins.ts; linear in the number of blocks for first and next fit, and for `all`.
  */
-export function take(size: i32, alignment: i32): i32 {
-  let p: i32 = takeFree(size, alignment);
-  if (p == 0) p = takeNew(size, alignment);
-  return p != 0 ? p : takeMore(size, alignment);
-}
-
-/** The same where no bin has one and the trailing block has not the room: the break moves. */
-export function takeMore(size: i32, alignment: i32): i32 {
-  const p: i32 = takeBeyond(size, alignment);
-  return p != 0 ? p : takeLast(size, alignment);
-}
-
-/** Before a request fails: all that is held is joined, and every free block is looked at. Cost: linear in those. */
-function takeLast(size: i32, alignment: i32): i32 {
+export function allocateFromBins(size: i32, alignment: i32, all: bool): i32 {
   let p: i32 = 0;
-  if (load32(heap + HOLDING) != 0) {
-    settle(PLACES);
-    p = takeFree(size, alignment);
-    if (p == 0) p = takeTop(size, alignment);
-    if (p == 0) p = takeBeyond(size, alignment);
-    if (p != 0) return p;
-  }
-  if (load32(heap + FIT) == BEST_FIT) p = findAny(size, alignment);
-  return p != 0 ? takeFrom(p, size, alignment) : 0;
+  if (fit() != BEST_FIT) p = walkToFit(size, alignment);
+  else if (alignment == GRANULE) p = find(size);
+  else p = findAligned(size, alignment, all);
+  return p == 0 ? 0 : split(p, size, alignment);
 }
 
-/** The same from the free block `p`, which holds it. (`takeFree` has a copy of its own, with all of it inlined.) */
-function takeFrom(p: i32, size: i32, alignment: i32): i32 {
-  remove(p);
-  return carve(p, size, alignment);
-}
-
-/** The same from the trailing block as it is, where no bin has one; or 0. */
-export function takeNew(size: i32, alignment: i32): i32 {
-  const top: i32 = load32(heap + TOP);
-  // Before the heap becomes larger than it ever was, some of what is held is joined with its neighbours.
-  if (
-    load32(heap + HOLDING) != 0 &&
-    below(load32(heap + FRESH) - top, spanFrom(top, size, alignment))
-  ) {
-    settle(MOST_SETTLED);
-    const p: i32 = takeFree(size, alignment);
-    if (p != 0) return p;
-  }
-  return takeTop(size, alignment);
-}
-
-/** The same from the bins alone, or 0. */
-export function takeFree(size: i32, alignment: i32): i32 {
-  const p: i32 =
-    load32(heap + FIT) == BEST_FIT ? find(size, alignment) : walkToFit(size, alignment);
-  if (p == 0) return 0;
-  remove(p);
-  return carve(p, size, alignment);
-}
-
-/** Splits a free block, out of its bin, into what is before the payload, the block itself, and the rest. */
-function carve(p: i32, size: i32, alignment: i32): i32 {
-  let has: i32 = sizeOf(p);
+/** Splits a free block into free memory before the aligned payload, the block in use, and the free remainder. */
+function split(p: i32, size: i32, alignment: i32): i32 {
+  let room: i32 = sizeOf(p);
   const q: i32 = roundUp(p, alignment);
+  if (below(room, q - p + size)) corrupt();
+  remove(p, room);
   let flags: i32 = IN_USE | PREVIOUS_IN_USE;
   if (q != p) {
-    has -= q - p;
-    leave(p, q);
+    room -= q - p;
+    freeUpTo(p, q);
     flags = IN_USE;
   }
-  size = wholeSize(size, has);
-  const rest: i32 = has - size;
-  if (below(rest, LEAST_REST)) {
-    const next: i32 = q + has;
-    store32(next - HEADER, header(next) | PREVIOUS_IN_USE);
-    tagUsed(q, has, flags);
+  size = sizeWithin(room, size);
+  const rest: i32 = room - size;
+  if (below(rest, LEAST_REMAINDER)) {
+    setPreviousInUse(q + room);
+    setHeader(q, room, flags);
   } else {
-    const r: i32 = (q + size) | 0;
-    tagFree(r, rest);
-    addStart(r);
-    insert(r, rest);
-    tagUsed(q, size, flags);
+    setFree(q + size, rest);
+    addStart(q + size);
+    insert(q + size, rest);
+    setHeader(q, size, flags);
   }
   return q;
 }
 
-/** Makes what is from `p`, where a block starts, up to `q` a free block. */
-function leave(p: i32, q: i32): void {
-  tagFree(p, q - p);
+/** Makes the memory from `p`, where a block starts, up to `q` a free block; a block starts at `q` now. */
+function freeUpTo(p: i32, q: i32): void {
+  setFree(p, q - p);
   insert(p, q - p);
   addStart(q);
 }
 
-/** Takes a free block out of its bin, to be joined with the block before it; `following` is the start after it. */
-function join(p: i32, following: i32): void {
-  remove(p);
-  removeStart(p, following);
-}
-
-/** The same from the trailing block, which the heap expands first. */
-export function takeBeyond(size: i32, alignment: i32): i32 {
-  return expand(size, alignment, 0) ? takeTop(size, alignment) : 0;
-}
-
-/** Takes from the trailing block, where it has the room; or 0. */
-function takeTop(size: i32, alignment: i32): i32 {
-  const top: i32 = load32(heap + TOP);
-  const q: i32 = roundUp(top, alignment);
-  const room: i32 = sizeOf(top);
-  if (below(room, q - top + size)) return 0;
-  cutTop(top, q, wholeSize(size, room - (q - top)), 0);
+/** Allocates from the start of the top block, if it is large enough; or 0. */
+export function allocateFromTop(size: i32, alignment: i32): i32 {
+  if (PINNED && !addMetadata(size, alignment)) return 0;
+  const p: i32 = top();
+  let room: i32 = topSize();
+  if (below(room, spanFrom(p, size, alignment))) return 0;
+  const q: i32 = roundUp(p, alignment);
+  let flags: i32 = IN_USE | PREVIOUS_IN_USE;
+  if (q != p) {
+    room -= q - p;
+    freeUpTo(p, q);
+    flags = IN_USE;
+  }
+  size = sizeWithin(room, size);
+  raiseTop(q + size, room - size);
+  setHeader(q, size, flags);
   return q;
 }
 
-/** Makes [q, q + size) a block of its own, and what is before it in the trailing block a free one. */
-function cutTop(top: i32, q: i32, size: i32, flags: i32): void {
-  const rest: i32 = sizeOf(top) - (q - top) - size;
-  const newTop: i32 = (q + size) | 0;
-  if (q != top) leave(top, q);
-  else flags |= PREVIOUS_IN_USE;
-  raiseTop(newTop, rest);
-  tagUsed(q, size, flags | IN_USE);
+/** Bytes of the top block. Stops with CORRUPT if its header was overwritten: the memory behind it may be another heap's. */
+function topSize(): i32 {
+  const size: i32 = topEnd() - top();
+  if (header(top()) != (size | PREVIOUS_IN_USE)) corrupt();
+  return size;
 }
 
-/** The trailing block begins at `newTop` now, beyond where it began, and has `rest` bytes. */
-function raiseTop(newTop: i32, rest: i32): void {
-  tagUsed(newTop, rest, PREVIOUS_IN_USE);
-  addStart(newTop);
-  store32(heap + TOP, newTop);
-  if (below(load32(heap + FRESH), newTop)) store32(heap + FRESH, newTop);
+/** Makes the top block start at `p`, above where it started, with `size` bytes. */
+function raiseTop(p: i32, size: i32): void {
+  if (CHECKED) assertThat(p + size == topEnd());
+  setHeader(p, size, PREVIOUS_IN_USE);
+  addStart(p);
+  setTop(p);
+  raiseHighWater(p);
 }
 
-/** Address-ordered search from the rover on: from the start for first fit, from the last find for next fit. */
+/** First and next fit: walks in address order, from the first block or from where the last search ended. */
 function walkToFit(size: i32, alignment: i32): i32 {
-  const top: i32 = load32(heap + TOP);
-  const from: i32 = load32(heap + ROVER);
-  const fromStart: bool = load32(heap + FIT) == FIRST_FIT;
+  const last: i32 = top();
+  let from: i32 = first;
+  if (fit() == NEXT_FIT && isBlockStart(rover())) from = rover();
   let p: i32 = from;
-  let lowest: i32 = 0;
-  for (let wrapped: bool = fromStart; ;) {
-    while (p != top) {
+  let wrapped: bool = false;
+  do {
+    if (p == last) {
+      // Headers that were overwritten lead past the block where the walk began.
+      if (wrapped) corrupt();
+      wrapped = true;
+      p = first;
+    } else {
       const h: i32 = header(p);
-      const has: i32 = h & -GRANULE;
-      if (!leadsOn(p, has, top)) return 0;
-      if ((h & IN_USE) == 0) {
-        if (lowest == 0) lowest = p;
-        if (!below(has, spanFrom(p, size, alignment))) {
-          store32(heap + ROVER, fromStart ? lowest : p);
-          return p;
-        }
+      if (!leadsOn(p, sizeIn(h), last)) corrupt();
+      if ((h & IN_USE) == 0 && !below(sizeIn(h), spanFrom(p, size, alignment))) {
+        setRover(p);
+        return p;
       }
-      p = (p + has) | 0;
-      if (p == from) break;
+      p = (p + sizeIn(h)) | 0;
     }
-    if (wrapped) break;
-    wrapped = true;
-    p = first;
-    if (p == from) break;
-  }
-  if (fromStart) store32(heap + ROVER, lowest != 0 ? lowest : top);
+  } while (p != from && (p != last || from != first));
   return 0;
 }
 
-// Expanding ---------------------------------------------------------------------------------------------------------------
-
-/**
- * Makes the trailing block large enough for `size` bytes that begin at a multiple of `alignment`; false where the break can't
- * move that far (before memory that others grew, it is then where the heap's own ends). Should longer starts be cut off it,
- * its first `keep` bytes are a free block afterwards.
- */
-function expand(size: i32, alignment: i32, keep: i32): bool {
-  const margin: i32 = marginNow();
-  if (expandBy(size, alignment, keep, margin, true)) return true;
-  if (margin != 0 && expandBy(size, alignment, keep, 0, true)) return true;
-  return expandBy(size, alignment, keep, 0, false);
+/** Whether a block that is no slab starts at `p`, any address. */
+function isBlockStart(p: i32): bool {
+  if (below(p, first) || !below(p, top())) return false;
+  return !isSlab(entryOf(p)) && isStart(p, entryOf(p));
 }
 
-/** `ahead`: should longer starts be needed, some that reach a quarter as far again. */
-function expandBy(size: i32, alignment: i32, keep: i32, margin: i32, ahead: bool): bool {
-  const top: i32 = load32(heap + TOP);
-  const from: i32 = load32(heap + BREAK);
-  const has: i32 = sizeOf(top);
-  const needed: i32 = spanFrom(top, size, alignment);
-  if (!below(has, needed)) return true;
-  let more: i32 = needed - has;
-  let bytes: i32 = startsBytesFor(from, more, margin, ahead);
-  let hole: i32 = holeFor(bytes);
-  if (hole == 0) more = bytes + spanFrom(top + bytes, size, alignment) - has;
-  const start: i32 = startFor(more);
-  if (start != from) {
-    const left: i32 =
-      load32(heap + OWNED) - from - startsBytesFor(load32(heap + OWNED), 0, 0, false);
-    if (left >= PAGE && expandBy(has + left, GRANULE, 0, 0, false))
-      return expandBy(size, alignment, keep, margin, ahead);
-    const newTop: i32 = start + GRANULE; // behind the padding before the first header of the new region
-    more = GRANULE + spanFrom(newTop, size, alignment);
-    bytes = startsBytesFor(start, more, margin, ahead);
-    hole = holeFor(bytes);
-    if (hole == 0) more = GRANULE + bytes + spanFrom(newTop + bytes, size, alignment);
+// Growing -----------------------------------------------------------------------------------------------------------------
+
+/**
+ * Makes the top block large enough for `size` bytes at a multiple of `alignment`. Returns false if the break cannot move that
+ * far; it may then be where the heap's own memory ends. `moves`: whether the break may move at all.
+ */
+export function growTop(size: i32, alignment: i32, moves: bool): bool {
+  if (!isHeapSound()) corrupt();
+  const p: i32 = top();
+  const room: i32 = topSize();
+  const needed: i32 = spanFrom(p, size, alignment) + metadataBytes(size, alignment);
+  if (!below(room, needed)) return true;
+  const from: i32 = programBreak();
+  if (below(HIGHEST_BREAK - p, needed)) return false;
+  const all: i32 = needed + mapBytes(p + needed);
+  if (below(from - p, all)) {
+    if (!moves) return false;
+    const more: i32 = all - (from - p);
+    const start: i32 = startFor(more);
+    if (start != from) return growBehind(start, size, alignment);
+    if (!growBreak(from, more)) return false;
   }
-  if (!moveBreak(start, more, margin)) return false;
-  if (start == from) tagUsed(top, load32(heap + BREAK) - top, PREVIOUS_IN_USE);
-  else leaveGap(top, from, start + GRANULE);
-  if (hole != 0) moveStarts(hole, bytes);
-  else if (bytes != 0) extendStarts(bytes, start == from ? keep : 0);
-  addStart(load32(heap + TOP));
+  placeTopEnd(p + needed);
+  setHeader(p, topEnd() - p, PREVIOUS_IN_USE);
   return true;
 }
 
-/**
- * A free block for starts of so many bytes, or 0; not the one before those that there are, since the block before that may
- * be what grows.
- */
-function holeFor(bytes: i32): i32 {
-  const hole: i32 = bytes == 0 ? 0 : findAny(bytes, GRANULE);
-  return hole != 0 && hole + sizeOf(hole) == load32(heap + STARTS_BLOCK) ? 0 : hole;
+/** The same where other code has grown the memory between the break and `start`. */
+function growBehind(start: i32, size: i32, alignment: i32): bool {
+  const from: i32 = programBreak();
+  const left: i32 = owned() - from;
+  if (!below(left, PAGE) && moveBreak(from, left, 0)) return growTop(size, alignment, true);
+  const before: i32 = top();
+  const p: i32 = start + GRANULE;
+  if (below(HIGHEST_BREAK - p, size + alignment)) return false;
+  const needed: i32 = spanFrom(p, size, alignment) + chunkBytes(missingChunks(p) + 1);
+  if (!growBreak(start, GRANULE + needed + mapBytes(p + needed))) return false;
+  placeTopEnd(p + needed);
+  startTop(p);
+  if (before != from) freeUpTo(before, from);
+  setHeader(from, p - from, before != from ? IN_USE | FOREIGN : IN_USE | FOREIGN | PREVIOUS_IN_USE);
+  return true;
 }
 
-/** Ends the region at `from` with a gap and makes `newTop`, behind it, the trailing block. */
-function leaveGap(top: i32, from: i32, newTop: i32): void {
-  let flags: i32 = IN_USE | GAP;
-  if (top != from) leave(top, from);
-  else flags |= PREVIOUS_IN_USE;
-  tagUsed(from, newTop - from, flags);
-  tagUsed(newTop, load32(heap + BREAK) - newTop, PREVIOUS_IN_USE);
-  store32(heap + TOP, newTop);
-  store32(heap + FRESH, newTop);
+/** Makes the top block end at `least`, or up to the break a step beyond. */
+function placeTopEnd(least: i32): void {
+  const stop: i32 = programBreak();
+  if (PINNED) return moveTopEnd(stop);
+  let room: i32 = roundUp(mapBytes(least) + (footprint() >>> STEP_SHIFT), LEAST_STEP);
+  room += -(least + room) & (LEAST_STEP - 1);
+  if (below(stop - least, room)) room = stop - least;
+  const end: i32 = least + room - mapBytes(least + room);
+  moveTopEnd(below(end, least) ? least : end);
 }
 
-/**
- * Size of a block for starts that reach `bytes` and `margin`, themselves and the rounding of a break beyond `start`; 0 where
- * those that there are do already.
- */
-function startsBytesFor(start: i32, bytes: i32, margin: i32, ahead: bool): i32 {
-  const limit: i32 = load32(heap + LIMIT) >>> cardShift;
-  const firstCard: i32 = heap >>> cardShift;
-  // In cards, since a sum of bytes could be beyond 4 GiB.
-  let card: i32 = (start >>> cardShift) + (bytes >>> cardShift) + (margin >>> cardShift);
-  card += (2 * PAGE) >>> cardShift;
-  if (card > limit) card = limit;
-  if (card < load32(heap + STARTS_END)) return 0;
-  card += ((card - firstCard) >>> cardShift) + 1; // for themselves, too
-  if (ahead) card += (card - firstCard) >>> 2;
-  if (card > limit) card = limit;
-  return roundUp(card - firstCard + 1 + HEADER, GRANULE);
-}
-
-/** Puts longer starts into the free block `p`, where they part nothing. */
-function moveStarts(p: i32, bytes: i32): void {
-  own(takeFrom(p, bytes, GRANULE));
-  const old: i32 = load32(heap + STARTS_BLOCK);
-  copyStarts(p, sizeOf(p));
-  give(old);
-}
-
-/** Puts longer starts `keep` bytes from the start of the trailing block, which has the room. */
-function extendStarts(bytes: i32, keep: i32): void {
-  const old: i32 = load32(heap + STARTS_BLOCK);
-  const top: i32 = load32(heap + TOP);
-  const p: i32 = (top + keep) | 0;
-  copyStarts(p, bytes);
-  addStart(top);
-  cutTop(top, p, bytes, OWN);
-  if (old != 0) give(old);
-}
-
-/** Makes a block of `bytes` at `p` that of the starts, with what there was of them. */
-function copyStarts(p: i32, bytes: i32): void {
-  const old: i32 = load32(heap + STARTS_BLOCK);
-  const firstCard: i32 = heap >>> cardShift;
-  const payload: i32 = bytes - HEADER;
-  let kept: i32 = 0;
-  if (old != 0) {
-    kept = sizeOf(old) - HEADER;
-    copy(p, old, kept);
-  }
-  zero(p + kept, payload - kept);
-  store32(heap + STARTS_BLOCK, p);
-  store32(heap + STARTS, p - firstCard);
-  store32(heap + STARTS_END, firstCard + payload);
-}
-
-/** Whether `next` is a free block of at least `more` bytes. */
-function isFreeFor(next: i32, more: i32): bool {
-  const h: i32 = header(next);
-  return (h & IN_USE) == 0 && !below(h & -GRANULE, more);
-}
-
-/** Makes room for `more` bytes at `next` if only the trailing block and the starts, which give way, are there. */
-function expandAt(next: i32, more: i32): void {
-  const top: i32 = load32(heap + TOP);
-  const starts: i32 = load32(heap + STARTS_BLOCK);
-  const free: i32 = next != top && (header(next) & IN_USE) == 0 ? sizeOf(next) : 0;
-  const last: i32 = next + free;
-  if (last == starts && starts + sizeOf(starts) == top) {
-    const behind: i32 = more - free - sizeOf(starts); // should there be longer ones, they are behind what grows
-    if (!below(sizeOf(top), more - free) || expand(more - free, GRANULE, behind > 0 ? behind : 0))
-      raiseStarts(starts, top);
-  } else if (last == top) expand(more, GRANULE, more);
-}
-
-/** Puts the starts, if they are before the trailing block, to its end; what they leave is free. */
-function raiseStarts(p: i32, top: i32): void {
-  if (load32(heap + STARTS_BLOCK) != p || load32(heap + TOP) != top) return;
-  const size: i32 = sizeOf(p);
-  const bytes: i32 = sizeOf(top);
-  const to: i32 = (p + bytes) | 0;
-  const newTop: i32 = (top + bytes) | 0;
-  copy(to, p, size - HEADER);
-  store32(heap + STARTS_BLOCK, to);
-  store32(heap + STARTS, load32(heap + STARTS) + bytes);
-  removeStart(top, top + CARD);
-  addStart(to);
-  tagUsed(to, size, IN_USE | PREVIOUS_IN_USE | OWN);
-  raiseTop(newTop, 0);
-  if (below(p, load32(heap + ROVER))) store32(heap + ROVER, p); // what it led to may be in the starts now
-  tagUsed(p, bytes, IN_USE | (header(p) & PREVIOUS_IN_USE));
-  give(p);
-}
-
-/** The heap's first block and first starts, for which it is large enough. */
+/** Makes the first block, the top block, and the map, for which the heap is large enough. */
 export function createBlocks(): void {
-  tagUsed(first, load32(heap + BREAK) - first, PREVIOUS_IN_USE);
-  store32(heap + TOP, first);
-  store32(heap + FRESH, first);
-  store32(heap + ROVER, first);
-  extendStarts(startsBytesFor(load32(heap + BREAK), 0, 0, false), 0);
+  setRover(first);
+  placeTopEnd(first);
+  startTop(first);
 }
 
-// Giving back -----------------------------------------------------------------------------------------------------------
+/** Makes the top block start at `p`, which does not follow the blocks that there were. */
+function startTop(p: i32): void {
+  if (!PINNED) return raiseTop(p, topEnd() - p);
+  setHeader(p, topEnd() - p, PREVIOUS_IN_USE);
+  setTop(p);
+  addChunks(missingChunks(p) + 1);
+}
 
-/** Gives a block back, joined with its free neighbours; the block that it is now part of. */
-export function give(p: i32): i32 {
-  const h: i32 = header(p);
-  let size: i32 = h & -GRANULE;
-  const top: i32 = load32(heap + TOP);
-  let next: i32 = (p + size) | 0;
-  if ((h & PREVIOUS_IN_USE) == 0) {
-    const q: i32 = previousFree(p);
-    remove(q);
-    removeStart(p, next);
-    size += p - q;
-    p = q;
+/** Moves the break down to `keep` bytes above the top block's start, if the memory can shrink; returns the bytes freed. */
+export function trimTop(keep: i32): i32 {
+  const from: i32 = programBreak();
+  if (!canLowerBreak()) return 0;
+  if (!isHeapSound()) corrupt();
+  const end: i32 = below(keep, topSize()) ? roundUp(top() + keep, GRANULE) : topEnd();
+  const to: i32 = end + mapBytes(end);
+  if (!below(to, from)) return 0;
+  moveTopEnd(PINNED ? to : end);
+  setHeader(top(), topEnd() - top(), PREVIOUS_IN_USE);
+  lowerBreak(to);
+  return from - to;
+}
+
+// PINNED layout: the map's chunks -------------------------------------------------------------------------------------------
+
+/** A block of a chunk, and of the first root. */
+const CHUNK_BLOCK: i32 = CHUNK_BYTES + GRANULE;
+const ROOT_BLOCK: i32 = 80;
+
+/** Bytes of the blocks of so many chunks, and of a longer root if there is no room for them. */
+function chunkBytes(count: i32): i32 {
+  return PINNED && count > 0 ? count * CHUNK_BLOCK + rootBytes(count) : 0;
+}
+
+/** Size of the longer root that so many more chunks need; 0 if they fit. */
+function rootBytes(count: i32): i32 {
+  const had: i32 = root() == 0 ? 0 : payloadOf(root()) >>> 2;
+  const wanted: i32 = chunkCount() + count;
+  if (wanted <= had) return 0;
+  const least: i32 = roundUp((wanted << 2) + HEADER, GRANULE);
+  const twice: i32 = root() == 0 ? ROOT_BLOCK : sizeOf(root()) << 1;
+  return least < twice ? twice : least;
+}
+
+/** Bytes of metadata that go into the top block before a block of `size` bytes. */
+function metadataBytes(size: i32, alignment: i32): i32 {
+  return chunkBytes(chunksFor(size, alignment));
+}
+
+/** Chunks that are missing for such a block, its follower and the chunks. */
+function chunksFor(size: i32, alignment: i32): i32 {
+  if (!PINNED) return 0;
+  // A large block may be rounded up to a line.
+  const end: i32 = top() + spanFrom(top(), size, alignment) + LINE;
+  let beyond: i32 = end + chunkBytes(missingChunks(end));
+  if (below(beyond, end)) beyond = HIGHEST_BREAK;
+  const missing: i32 = missingChunks(beyond);
+  return missing > 0 ? missing + 1 : 0;
+}
+
+/** Makes room in the map for a block of `size` bytes in the top block; false if that is too small. */
+function addMetadata(size: i32, alignment: i32): bool {
+  const count: i32 = chunksFor(size, alignment);
+  if (count == 0) return true;
+  if (below(topSize(), spanFrom(top(), size, alignment) + chunkBytes(count))) return false;
+  addChunks(count);
+  return true;
+}
+
+/** Puts so many chunks, and a longer root if they need one, at the start of the top block, which has the room. */
+function addChunks(count: i32): void {
+  const from: i32 = top();
+  let p: i32 = from;
+  const size: i32 = rootBytes(count);
+  if (size != 0) {
+    setHeader(p, size, IN_USE | PREVIOUS_IN_USE | METADATA);
+    zero(p, size - HEADER);
+    if (root() != 0) copy(p, root(), payloadOf(root()));
+    setRoot(p);
+    p += size;
   }
-  if (next == top) {
-    size += sizeOf(top);
-    removeStart(top, top + CARD);
-    tagUsed(p, size, PREVIOUS_IN_USE);
-    store32(heap + TOP, p);
-    if (below(p, load32(heap + ROVER))) store32(heap + ROVER, p);
+  for (let i: i32 = 0; i < count; i++) {
+    setHeader(p, CHUNK_BLOCK, IN_USE | PREVIOUS_IN_USE | METADATA);
+    zero(p, CHUNK_BYTES);
+    setChunk(chunkCount(), p);
+    setChunkCount(chunkCount() + 1);
+    p += CHUNK_BLOCK;
+  }
+  findMap();
+  for (let q: i32 = from; q != p; q += sizeOf(q)) addStart(q);
+  raiseTop(p, topEnd() - p);
+}
+
+// Freeing -----------------------------------------------------------------------------------------------------------------
+
+/** Frees a block and coalesces it with its free neighbours; returns the free block, or the top block. */
+export function freeBlock(p: i32): i32 {
+  const h: i32 = header(p);
+  if (CHECKED) assertThat((h & (IN_USE | QUICK)) == IN_USE);
+  let size: i32 = sizeIn(h);
+  const next: i32 = (p + size) | 0;
+  if ((h & PREVIOUS_IN_USE) == 0) {
+    const before: i32 = previousSize(p);
+    p = (p - before) | 0;
+    remove(p, before);
+    removeStart(p + before, next);
+    size += before;
+  }
+  if (next == top()) {
+    removeTopStart();
+    size += topSize();
+    setHeader(p, size, PREVIOUS_IN_USE);
+    setTop(p);
     return p;
   }
   const n: i32 = header(next);
   if ((n & IN_USE) == 0) {
-    remove(next);
-    size += n & -GRANULE;
-    removeStart(next, p + size);
-  } else store32(next - HEADER, n & ~PREVIOUS_IN_USE);
-  tagFree(p, size);
+    remove(next, sizeIn(n));
+    removeStart(next, next + sizeIn(n));
+    size += sizeIn(n);
+  } else clearPreviousInUse(next);
+  setFree(p, size);
   insert(p, size);
-  if (load32(heap + FIT) != BEST_FIT) lowerRover(p, next);
   return p;
 }
 
-/** Keeps a block, with header `h`, for the next request of its size; the one that was kept in its place is given back. */
-export function hold(p: i32, h: i32): void {
-  const place: i32 = placeFor(h);
-  const before: i32 = load32(place);
-  store32(place, p);
-  store32(p - HEADER, h | HELD);
-  if (before == 0) {
-    store32(heap + HOLDING, 1);
+/** The same for a block whose neighbour has not been checked: stops with CORRUPT if the block before it is not in the heap. */
+export function freeUnchecked(p: i32): i32 {
+  if ((header(p) & PREVIOUS_IN_USE) == 0 && !below(previousSize(p) - 1, p - first)) corrupt();
+  return freeBlock(p);
+}
+
+/** No block follows the top block's start in its cell. */
+function removeTopStart(): void {
+  removeStart(top(), top() + CELL);
+}
+
+// Quick lists -------------------------------------------------------------------------------------------------------------
+//
+// A program that frees a block often asks for one of the same size soon. So a freed block that is a small part of the heap is not
+// coalesced at once: it goes into a quick list, and the next request of its size gets it back in a few accesses. To its
+// neighbours it looks in use. All of them are coalesced before the break moves, so it never moves for them. (Quick lists: Weinstock and Wulf, "An efficient algorithm for heap storage allocation", 1988.)
+//
+//     quick list      ┌─────────────────┐ next ┌─────────────────┐ next
+//     of its size ──▶ │ size, QUICK │ I │─────▶│ size, QUICK │ I │─────▶ 0
+//                     └─────────────────┘      └─────────────────┘
+//
+// Invariants:
+//   Q1  a quick list holds quick blocks of one size; each quick block is in its list, and QUICK is their number
+
+/** Blocks that the quick lists hold together at most: it bounds what coalescing them all costs. */
+const MOST_QUICK: i32 = 24;
+/** A quick block is smaller than this part of the heap, a 64th, and than so many bytes. */
+const QUICK_SHIFT: i32 = 6;
+const QUICK_LIMIT: i32 = 65536;
+
+function isQuickSize(size: i32): bool {
+  return below(size, span >>> QUICK_SHIFT) && below(size, QUICK_LIMIT);
+}
+
+/** Frees a block: into a quick list if it may, otherwise at once. */
+export function freeLater(p: i32): void {
+  const h: i32 = header(p);
+  const size: i32 = sizeIn(h);
+  const head: i32 = quickHead(size);
+  const next: i32 = follow(head);
+  if (!isQuickSize(size) || quickCount() >= MOST_QUICK || (next != 0 && sizeOf(next) != size)) {
+    freeBlock(p);
     return;
   }
-  store32(before - HEADER, header(before) ^ HELD);
-  give(before);
+  setNextFree(p, next);
+  setFollow(head, p);
+  setQuickCount(quickCount() + 1);
+  setHeader(p, size, (h & FLAGS) | QUICK);
 }
 
-/** Joins held blocks with their neighbours: so many, or all that there are. */
-export function settle(most: i32): void {
-  let left: i32 = most;
-  for (let place: i32 = placeFor(0); place != placeFor(-GRANULE) + 4; place += 4) {
-    const p: i32 = load32(place);
-    if (p == 0) continue;
-    if (left == 0) return;
-    left--;
-    store32(place, 0);
-    store32(p - HEADER, header(p) ^ HELD);
-    give(p);
-  }
-  store32(heap + HOLDING, 0);
+/** Whether `p`, any word, is a quick block of `size` bytes. */
+function isQuick(p: i32, size: i32): bool {
+  if ((p & (GRANULE - 1)) != 0 || !isBlockStart(p)) return false;
+  return (header(p) & ~PREVIOUS_IN_USE) == (size | IN_USE | QUICK);
 }
 
-/** First fit starts at the lowest free block; next fit's rover must not lead into what was joined. */
-function lowerRover(p: i32, joined: i32): void {
-  const rover: i32 = load32(heap + ROVER);
-  const fromStart: bool = load32(heap + FIT) == FIRST_FIT;
-  if (fromStart ? below(p, rover) : below(p, rover) && !below(joined, rover))
-    store32(heap + ROVER, p);
-}
-
-/** Gives what is beyond the first `size` bytes of a block in use back. */
-export function shrink(p: i32, size: i32): void {
+/** Allocates a block of exactly `size` bytes from its quick list; or 0. */
+export function allocateQuick(size: i32): i32 {
+  const head: i32 = quickHead(size);
+  const p: i32 = follow(head);
+  if (p == 0) return 0;
   const h: i32 = header(p);
-  size = wholeSize(size, h & -GRANULE);
-  const rest: i32 = (h & -GRANULE) - size;
-  if (below(rest, LEAST_REST)) return;
-  const r: i32 = (p + size) | 0;
-  tagUsed(p, size, h & FLAGS);
-  tagUsed(r, rest, IN_USE | PREVIOUS_IN_USE);
-  addStart(r);
-  give(r);
+  if ((h & ~PREVIOUS_IN_USE) != (size | IN_USE | QUICK)) return 0;
+  const next: i32 = nextFree(p);
+  if (next != 0) {
+    if (!isQuick(next, size)) corrupt();
+  }
+  setFollow(head, next);
+  setQuickCount(quickCount() - 1);
+  setHeader(p, size, h & (IN_USE | PREVIOUS_IN_USE));
+  return p;
 }
 
-/** Makes a block in use at least `size` bytes without moving it, from the free block behind it; false if that can't be. */
+/** Coalesces a block of a quick list with its neighbours; returns the free block that it is part of, 0 if there is none. */
+export function releaseQuick(): i32 {
+  if (quickCount() == 0) return 0;
+  for (let size: i32 = 0; size != QUICK_LISTS << 4; size += GRANULE) {
+    const head: i32 = quickHead(size);
+    const p: i32 = follow(head);
+    if (p == 0) continue;
+    const h: i32 = header(p);
+    if (!isQuick(p, sizeIn(h)) || !leadsOn(p, sizeIn(h), top())) corrupt();
+    setFollow(head, nextFree(p));
+    setQuickCount(quickCount() - 1);
+    setHeader(p, sizeIn(h), h & (IN_USE | PREVIOUS_IN_USE));
+    return freeUnchecked(p);
+  }
+  return 0;
+}
+
+/** Empties the quick lists of a heap in which everything is freed. */
+export function forgetQuick(): void {
+  for (let size: i32 = 0; size != QUICK_LISTS << 4; size += GRANULE) setFollow(quickHead(size), 0);
+  setQuickCount(0);
+}
+
+// Resizing ----------------------------------------------------------------------------------------------------------------
+
+/** Frees the memory beyond the first `size` bytes of a block in use. */
+export function shrinkBlock(p: i32, size: i32): void {
+  const h: i32 = header(p);
+  size = sizeWithin(sizeIn(h), size);
+  const rest: i32 = sizeIn(h) - size;
+  if (below(rest, LEAST_REMAINDER)) return;
+  const r: i32 = (p + size) | 0;
+  setHeader(p, size, h & FLAGS);
+  setHeader(r, rest, IN_USE | PREVIOUS_IN_USE);
+  addStart(r);
+  freeBlock(r);
+}
+
+/** Makes a block in use at least `size` bytes without moving it, from the free block behind it; false if that is impossible. */
 export function growInPlace(p: i32, size: i32): bool {
-  const has: i32 = sizeOf(p);
+  const h: i32 = header(p);
+  const has: i32 = sizeIn(h);
   const next: i32 = (p + has) | 0;
   const more: i32 = size - has;
-  if (!isFreeFor(next, more)) {
-    expandAt(next, more);
-    if (!isFreeFor(next, more)) return false;
+  if (next == top()) return growIntoTop(p, size);
+  const n: i32 = header(next);
+  if ((n & IN_USE) != 0 || below(sizeIn(n), more)) return false;
+  const after: i32 = takeNext(next);
+  setHeader(p, after - p, h & FLAGS);
+  shrinkBlock(p, size);
+  return true;
+}
+
+/** Takes the free block at `p` out of its bin, to be part of the block before it; returns the address of the block behind it. */
+function takeNext(p: i32): i32 {
+  const after: i32 = (p + sizeOf(p)) | 0;
+  remove(p, sizeOf(p));
+  removeStart(p, after);
+  setPreviousInUse(after);
+  return after;
+}
+
+/** `growInPlace` for the last block, which the top block follows. */
+function growIntoTop(p: i32, size: i32): bool {
+  const h: i32 = header(p);
+  const more: i32 = size - sizeIn(h);
+  if (PINNED && missingChunks(p + size + LINE) > 0) return false;
+  if (below(topSize(), more)) {
+    const next: i32 = top();
+    if (!growTop(more, GRANULE, true) || top() != next) return false;
   }
-  const h: i32 = header(p); // its flags may have changed: the starts may have been the block before
-  const all: i32 = has + sizeOf(next);
-  if (next == load32(heap + TOP)) {
-    const whole: i32 = wholeSize(size, all);
-    removeStart(next, next + CARD);
-    if (load32(heap + FIT) != BEST_FIT) lowerRover(p, next);
-    raiseTop((p + whole) | 0, all - whole);
-    tagUsed(p, whole, h & FLAGS);
-    return true;
-  }
-  join(next, p + all);
-  if (load32(heap + FIT) != BEST_FIT) lowerRover(p, next);
-  tagUsed(p, all, h & FLAGS);
-  const after: i32 = p + all;
-  store32(after - HEADER, header(after) | PREVIOUS_IN_USE);
-  shrink(p, size);
+  const room: i32 = sizeIn(h) + topSize();
+  size = sizeWithin(room, size);
+  removeTopStart();
+  raiseTop(p + size, room - size);
+  setHeader(p, size, h & FLAGS);
   return true;
 }
 
 /**
- * Makes a block in use at least `size` bytes by sliding it down into the free block before it, with the one behind it if
- * need be; its new payload, or 0 where there is no room. Cost: a copy of the payload.
+ * Makes a block in use at least `size` bytes by moving its payload down into the free block before it, and using the one
+ * behind it too if it is free. Returns the new block, or 0 if there is not enough room. Cost: linear in the payload.
  */
-export function growDown(p: i32, size: i32): i32 {
+export function slideDown(p: i32, size: i32): i32 {
   const h: i32 = header(p);
   if ((h & PREVIOUS_IN_USE) != 0) return 0;
-  const has: i32 = h & -GRANULE;
-  const q: i32 = previousFree(p);
-  const next: i32 = (p + has) | 0;
-  const behind: i32 = header(next);
-  const joins: bool = (behind & IN_USE) == 0 && next != load32(heap + TOP);
-  let all: i32 = p - q + has;
-  if (joins) all += behind & -GRANULE;
-  if (below(all, size)) return 0;
-  remove(q);
+  const q: i32 = (p - previousSize(p)) | 0;
+  const next: i32 = (p + sizeIn(h)) | 0;
+  const n: i32 = header(next);
+  const joins: bool = (n & IN_USE) == 0 && next != top();
+  const after: i32 = joins ? (next + sizeIn(n)) | 0 : next;
+  if (below(after - q, size)) return 0;
+  remove(q, p - q);
   removeStart(p, next);
-  if (joins) {
-    join(next, q + all);
-    store32(q + all - HEADER, header(q + all) | PREVIOUS_IN_USE);
-  }
-  if (load32(heap + FIT) != BEST_FIT) lowerRover(q, next);
-  tagUsed(q, all, (h & FLAGS) | PREVIOUS_IN_USE);
-  copy(q, p, has - HEADER);
-  shrink(q, size);
+  if (joins) takeNext(next);
+  copy(q, p, sizeIn(h) - HEADER);
+  setHeader(q, after - q, (h & FLAGS) | PREVIOUS_IN_USE);
+  shrinkBlock(q, size);
   return q;
-}
-
-/** Puts the starts, if they are the last block, into a free block; false where they are not, or none has the room. */
-export function lowerStarts(): bool {
-  const starts: i32 = load32(heap + STARTS_BLOCK);
-  const p: i32 = isLast(starts) ? findAny(sizeOf(starts), GRANULE) : 0;
-  if (p == 0) return false;
-  moveStarts(p, sizeOf(starts));
-  return true;
-}
-
-/** Whether `p`, a block in use or 0, is the one before the trailing block. */
-export function isLast(p: i32): bool {
-  return p != 0 && p + sizeOf(p) == load32(heap + TOP);
-}
-
-/** Gives the free tail of the heap back to the memory; the bytes given back. */
-export function trimTop(keep: i32): i32 {
-  const top: i32 = load32(heap + TOP);
-  const from: i32 = load32(heap + BREAK);
-  const to: i32 = roundUp(top + keep, GRANULE);
-  if (!below(to, from) || !lowerBreak(to)) return 0;
-  tagUsed(top, to - top, PREVIOUS_IN_USE);
-  return from - to;
 }

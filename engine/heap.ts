@@ -1,118 +1,168 @@
-// The front door: requests are checked here and sent to slabs or blocks. Each call leaves the heap as it was where it fails,
-// and says why in `lastError`.
+// The front door. Each call is validated here, and served by slabs or blocks. A call that fails records why in `lastError`, and
+// leaves every block as it was.
+//
+// Allocating climbs one ladder, `allocateBlock`:
+//
+//     quick list → bins → top block → quick blocks and empty slabs, released → the top block, up to the break
+//     → sparse slabs, split → the break moves → last resort: for an aligned request every free block, for a small one a slot
+//     of a larger class
+//
+// and a small request first looks for a free slot of its size class.
 
-import { below, copy, enter, growTo, load16, load32, memoryEnd, store32, zero } from "#memory";
 import {
-  blockAround,
-  createBlocks,
-  give,
-  growDown,
-  growInPlace,
-  hold,
-  isBlock,
-  lowerStarts,
-  mark,
-  NEXT_FIT,
-  settle,
-  shrink,
-  trimTop,
-} from "./blocks.ts";
-import { HIGHEST, targetBreak } from "./break.ts";
+  below,
+  copy,
+  firstClear,
+  growTo,
+  memoryEnd,
+  multiply,
+  PINNED,
+  refresh,
+  setFirstClear,
+  zero,
+} from "#memory";
+import { find, someLarge } from "./bins.ts";
 import {
-  answer,
-  BAD_OPTIONS,
   blockSizeFor,
-  BREAK,
-  CELL,
-  classAt,
-  classFor,
-  classOf,
-  CONTROL,
-  CORRUPT,
-  descriptorAt,
-  DOUBLE_FREE,
-  entryOf,
-  fail,
-  first,
-  FIT,
-  FRESH,
-  GAP,
-  GRANULE,
+  FOREIGN,
   header,
   HEADER,
+  IN_USE,
+  leadsOn,
+  MAX_ALIGNMENT,
+  MAX_SIZE,
+  METADATA,
+  payloadOf,
+  PREVIOUS_IN_USE,
+  QUICK,
+  previousSize,
+  setHeader,
+  sizeIn,
+  sizeOf,
+  spanFrom,
+} from "./block.ts";
+import {
+  allocateFromBins,
+  allocateFromTop,
+  allocateQuick,
+  forgetQuick,
+  freeLater,
+  createBlocks,
+  freeUnchecked,
+  growInPlace,
+  growTop,
+  NEXT_FIT,
+  releaseQuick,
+  shrinkBlock,
+  slideDown,
+  trimTop,
+} from "./blocks.ts";
+import { createClasses, MAX_SMALL } from "./classes.ts";
+import {
+  CELL,
+  CELL_SHIFT,
+  CLASS_COUNT,
+  classAt,
+  classFor,
+  CONTROL,
+  createControl,
+  currentSlab,
+  first,
+  GRANULE,
   heap,
-  HELD,
-  HOLD,
-  HOLDING,
+  highWater,
+  isHeap,
+  limit,
+  markCreated,
+  owned,
+  programBreak,
+  roundUp,
+  setWarmup,
+  slotSize,
+  small,
+  top,
+  useHeap,
+  warmup,
+} from "./control.ts";
+import {
+  BAD_OPTIONS,
+  corrupt,
+  CORRUPT,
+  DOUBLE_FREE,
+  fail,
   INVALID_ALIGNMENT,
   INVALID_POINTER,
   INVALID_SIZE,
-  IN_USE,
-  isHeap,
-  leadsOn,
-  LIMIT,
-  MAGIC,
-  MAGIC_AT,
-  mapAt,
-  MARGIN,
-  MAX_ALIGNMENT,
-  MAX_SIZE,
-  MAX_SMALL,
-  MOVES,
   OK,
   OUT_OF_HEAP,
   OUT_OF_MEMORY,
-  OWN,
-  OWNED,
-  PEAK,
-  PLACES,
-  PREVIOUS_IN_USE,
-  REACH,
-  roundUp,
-  sizeOf,
-  SLOT,
-  SMALL,
-  small,
-  startOf,
-  STARTS_BLOCK,
-  TOP,
-  useHeap,
-} from "./layout.ts";
+  report,
+} from "./errors.ts";
+import { HIGHEST_BREAK, targetBreak } from "./growth.ts";
 import {
-  createClasses,
+  enter,
+  entryOf,
+  findMap,
+  isHeapSound,
+  isInside,
+  isSlab,
+  isStart,
+  removeSlab,
+  seenTopEnd,
+  slabOf,
+  startEntry,
+  startIn,
+} from "./map.ts";
+import {
+  baseOf,
+  bitsOf,
+  blockOf,
+  cellsFor,
+  classOf,
+  createGroup,
+  createSlab,
+  endsInSlab,
   forgetSlabs,
-  giveSlot,
-  lowerMap,
-  lowerTable,
-  release,
+  freeHeader,
+  freeSlot,
+  GROUP,
+  hasFreeSlot,
+  isSlabHeader,
+  leastCells,
+  makeCurrent,
+  MAX_CELLS,
+  releaseEmptySlab,
   slotError,
-  slotSize,
-  takeBlock,
+  slotsEnd,
+  splitSparse,
+  takeHeader,
+  takePartial,
   takeSlot,
 } from "./slabs.ts";
 
-/** The largest size that slabs serve where nothing else is asked for, in bytes. */
-export const DEFAULT_SMALL: i32 = 1008;
+/** Largest size that slabs serve unless the heap is created with another, in bytes. */
+export const DEFAULT_SMALL: i32 = MAX_SMALL;
+/** Bytes that a heap has at least behind its control block. */
+const LEAST_ROOM: i32 = PINNED ? 6400 : 1024;
+/** Requests of a class that blocks serve before its first slab: a class that is hardly used costs no slab. */
+const WARMUP_REQUESTS: i32 = 32;
 
 // Creating ----------------------------------------------------------------------------------------------------------------
 
-/** What a heap has at least behind its control block: room for the starts of the least first break, and for some blocks. */
-const LEAST_ROOM: i32 = 1024;
-
-/** Where the control block of a heap with this base is: address 0 stays free, so that no pointer is 0. */
+/** Where the control block of a heap with this base is. Address 0 stays free, so that no pointer is 0. */
 function controlFor(base: i32): i32 {
   return base == 0 ? GRANULE : roundUp(base, GRANULE);
 }
 
 /**
- * Makes a heap at `base`, in memory that may go up to `limit` (0: as far as it grows); OK or the error, with nothing
- * changed. `margin` is in bytes, -1 for a share of the heap; `small` in bytes, 0 for no slabs.
+ * Creates a heap at `base`, in memory that may reach up to `limit` (0: as far as it grows). `margin` is in bytes, -1 for a
+ * share of the heap; `small` in bytes, 0 for no slabs. Returns OK or an error, with nothing changed.
  */
 export function create(base: i32, limit: i32, margin: i32, fit: i32, small: i32): i32 {
-  enter(heap);
+  refresh();
   const at: i32 = controlFor(base);
   const end: i32 = memoryEnd();
-  const highest: i32 = limit == 0 ? HIGHEST : limit & -GRANULE;
+  const highest: i32 = limit == 0 ? HIGHEST_BREAK : limit & -GRANULE;
   const least: i32 = at + CONTROL + LEAST_ROOM;
   if (below(at, base) || small < 0 || small > MAX_SMALL || fit < 0 || fit > NEXT_FIT)
     return BAD_OPTIONS;
@@ -122,273 +172,441 @@ export function create(base: i32, limit: i32, margin: i32, fit: i32, small: i32)
     target = below(end, least) ? least : end;
     if (!growTo(target)) return OUT_OF_MEMORY;
   }
-  zero(at, CONTROL);
-  store32(at + BREAK, target);
-  store32(at + LIMIT, highest);
-  store32(at + OWNED, limit != 0 ? highest : memoryEnd());
-  store32(at + MARGIN, margin);
-  store32(at + FIT, fit);
-  store32(at + SMALL, small == 0 ? 0 : small + 1);
-  store32(at + MOVES, 1);
-  store32(at + PEAK, target - at);
-  useHeap(at);
+  createControl(at, target, highest, limit != 0 ? highest : memoryEnd(), margin, fit, small);
   createClasses();
+  forgetSlabs();
   createBlocks();
-  store32(at + MAGIC_AT, MAGIC);
+  markCreated();
   return OK;
 }
 
-/** Joins the heap made at `base`, maybe by another engine; OK or BAD_OPTIONS where there is none. */
+/** Uses the heap that was created at `base`, maybe by another engine. Returns OK, or BAD_OPTIONS if there is none. */
 export function attach(base: i32): i32 {
+  refresh();
   const at: i32 = controlFor(base);
-  enter(at);
   const end: i32 = memoryEnd();
   if (below(at, base) || below(end, CONTROL) || below(end - CONTROL, at)) return BAD_OPTIONS;
   if (!isHeap(at)) return BAD_OPTIONS;
   useHeap(at);
-  enter(at);
+  if (!isHeapSound() || !areSettingsSound()) {
+    useHeap(0);
+    corrupt();
+  }
+  findMap();
   return OK;
 }
 
-/** The heap of a module that never asked for one begins at the end of its memory. */
+/** Whether the settings that an engine remembers are valid: a limit is in the control block twice. */
+function areSettingsSound(): bool {
+  return !below(MAX_SMALL + 1, small) && (limit == HIGHEST_BREAK || limit == owned());
+}
+
+/** A module that never created a heap gets one at the end of its memory. */
 function createAtEnd(): bool {
-  return answer(create(memoryEnd(), 0, -1, 0, DEFAULT_SMALL), false) == OK;
+  refresh();
+  return report(create(memoryEnd(), 0, -1, 0, DEFAULT_SMALL)) == OK;
 }
 
 // Allocating --------------------------------------------------------------------------------------------------------------
 
 /**
- * A block of at least `size` bytes, or 0 with the reason in `lastError`. Aligned to 16 bytes from 16 bytes up, to 8 below.
+ * Allocates at least `size` bytes. Returns the pointer, a multiple of 16 from 16 bytes up, of 8 below; or 0 with the reason in
+ * `lastError`.
  *
- * Cost: a dozen memory accesses from a slab, some dozens from a block; bounded, moves of the break apart.
+ * Cost: some ten memory accesses from a slab, some dozens from a block; bounded, unless the break moves.
  */
 export function allocate(size: i32): i32 {
-  enter(heap);
-  return below(size, small)
-    ? takeSlot(classAt(classFor(size)), size, GRANULE)
-    : allocateBlock(size, GRANULE);
+  if (!below(size, small)) return allocateLarge(size, GRANULE);
+  enter();
+  return allocateSlot(classFor(size), size, GRANULE);
 }
 
-/** What no slab serves; the first request of all, too. */
-function allocateBlock(size: i32, alignment: i32): i32 {
-  if (below(MAX_SIZE, size)) return fail(INVALID_SIZE);
-  if (heap == 0) return createAtEnd() ? allocateAligned(size, alignment) : 0;
-  return takeBlock(size, alignment);
-}
-
-/** The same, beginning at a multiple of `alignment`: a power of two up to 64 KiB. */
+/** The same, at a multiple of `alignment`: a power of two up to MAX_ALIGNMENT. */
 export function allocateAligned(size: i32, alignment: i32): i32 {
-  enter(heap);
   if (alignment <= 0 || alignment > MAX_ALIGNMENT || (alignment & (alignment - 1)) != 0)
     return fail(INVALID_ALIGNMENT);
   const whole: i32 = roundUp(size == 0 ? 1 : size, alignment);
   if (alignment <= CELL && below(size, small) && below(whole, small)) {
-    const c: i32 = classAt(classFor(whole));
-    if ((load32(c + SLOT) & (alignment - 1)) == 0) return takeSlot(c, size, alignment);
+    enter();
+    const c: i32 = classFor(whole);
+    if ((slotSize(c) & (alignment - 1)) == 0) return allocateSlot(c, size, alignment);
   }
-  return allocateBlock(size, alignment < GRANULE ? GRANULE : alignment);
+  return allocateLarge(size, alignment < GRANULE ? GRANULE : alignment);
 }
 
-/** `allocate`, with all of the block's first `size` bytes zero. */
+/** `allocate`, with the first `size` bytes zeroed. */
 export function allocateZeroed(size: i32): i32 {
   const p: i32 = allocate(size);
   if (p != 0) zero(p, size);
   return p;
 }
 
-// Giving back -------------------------------------------------------------------------------------------------------------
+/**
+ * Allocates the lowest free slot of the current slab of a class. No address is used that is not in the heap, whatever a program
+ * has written into the class and the header.
+ */
+function allocateSlot(c: i32, size: i32, alignment: i32): i32 {
+  const slab: i32 = currentSlab(c);
+  const bits: i32 = bitsOf(slab);
+  const bytes: i32 = slotSize(c);
+  const slot: i32 = firstClear(bits);
+  const p: i32 = baseOf(slab) + multiply(slot, bytes);
+  // One branch for each condition: Binaryen would compute a number from an `&&` of them, and test that.
+  if (!below(slotsEnd(slab) - p - bytes, MAX_CELLS << CELL_SHIFT))
+    return allocateSmall(c, size, alignment);
+  if (!isInside(p)) return allocateSmall(c, size, alignment);
+  if (!isInside(slab)) return allocateSmall(c, size, alignment);
+  setFirstClear(bits, slot);
+  return p;
+}
+
+/** What slabs do not serve, and the first request of a module that has created no heap. */
+function allocateLarge(size: i32, alignment: i32): i32 {
+  if (below(MAX_SIZE, size)) return fail(INVALID_SIZE);
+  if (heap == 0) return createAtEnd() ? allocateAligned(size, alignment) : 0;
+  enter();
+  const p: i32 = allocateBlock(blockSizeFor(size), alignment);
+  return p != 0 ? p : fail(OUT_OF_MEMORY);
+}
+
+/** Allocates a block of `size` bytes, header included, at a multiple of `alignment`; or 0. This is the ladder. */
+function allocateBlock(size: i32, alignment: i32): i32 {
+  let p: i32 = alignment == GRANULE ? allocateQuick(size) : 0;
+  if (p == 0) p = allocateFromBins(size, alignment, false);
+  if (p == 0) p = allocateNew(size, alignment);
+  if (p == 0 && alignment != GRANULE) p = allocateFromBins(size, alignment, true);
+  return p;
+}
+
+/** The rungs that follow the bins. */
+function allocateNew(size: i32, alignment: i32): i32 {
+  const p: i32 = allocateInside(size, alignment);
+  if (p != 0) return p;
+  return growTop(size, alignment, true) ? allocateFromTop(size, alignment) : 0;
+}
+
+/** Those of them that do not move the break. */
+function allocateInside(size: i32, alignment: i32): i32 {
+  let p: i32 = allocateFromTop(size, alignment);
+  if (p == 0) p = allocateFromReleased(size, alignment);
+  if (p == 0 && growTop(size, alignment, false)) p = allocateFromTop(size, alignment);
+  if (p == 0) p = allocateFromSparseSlabs(size, alignment);
+  return p;
+}
+
+/** Releases quick blocks, then empty slabs, until the memory of one fits with its free neighbours. */
+function allocateFromReleased(size: i32, alignment: i32): i32 {
+  for (let free: i32 = releaseUnused(); free != 0; free = releaseUnused()) {
+    if (below(sizeOf(free), spanFrom(free, size, alignment))) continue;
+    const p: i32 =
+      free == top() ? allocateFromTop(size, alignment) : allocateFromBins(size, alignment, false);
+    if (p != 0) return p;
+  }
+  return 0;
+}
+
+/** Coalesces a quick block or an empty slab with its neighbours; returns the free block that it is part of, 0 if there is none. */
+function releaseUnused(): i32 {
+  const free: i32 = releaseQuick();
+  return free != 0 ? free : releaseEmptySlab();
+}
+
+/** Splits some slabs in which few slots are in use, until the memory of their free cells fits. */
+function allocateFromSparseSlabs(size: i32, alignment: i32): i32 {
+  if (PINNED) return 0;
+  for (let i: i32 = CLASS_COUNT - 1; i >= 0; i--) {
+    if (!splitSparse(classAt(i))) continue;
+    const p: i32 = allocateFromBins(size, alignment, false);
+    if (p != 0) return p;
+  }
+  return allocateFromTop(size, alignment);
+}
+
+/** What the current slab of class `c` does not serve: another slab becomes current, or a block serves the request. */
+function allocateSmall(c: i32, size: i32, alignment: i32): i32 {
+  if (!below(c, classAt(CLASS_COUNT))) corrupt();
+  let slab: i32 = takePartial(c);
+  const isWarm: bool = warmup(c) >= WARMUP_REQUESTS;
+  if (slab == 0 && isWarm) slab = allocateSlab(c, blockSizeFor(size));
+  if (slab == 0) {
+    const p: i32 = allocateBlock(blockSizeFor(size), alignment);
+    if (p == 0) return allocateLargerSlot(c, alignment);
+    // If there is no memory for a slab, blocks serve the class for a while before the next attempt.
+    setWarmup(c, isWarm ? 0 : warmup(c) + 1);
+    return p;
+  }
+  makeCurrent(c, slab);
+  return takeSlot(slab);
+}
+
+/** Allocates an empty slab for a class; or 0. `needed`: size of a block that would serve the request instead. */
+function allocateSlab(c: i32, needed: i32): i32 {
+  let slab: i32 = 0;
+  if (PINNED) {
+    slab = allocateHeader();
+    if (slab == 0) return 0;
+  }
+  const size: i32 = cellsFor(c, MAX_CELLS) << CELL_SHIFT;
+  let base: i32 = allocateFromBins(size, CELL, false);
+  if (base == 0) base = allocateSmallerCells(c);
+  if (base == 0) base = allocateInside(size, CELL);
+  // Before the heap grows, what is free in pieces that are too small for a slab serves the class.
+  if (base == 0 && find(needed) == 0 && growTop(size, CELL, true))
+    base = allocateFromTop(size, CELL);
+  if (base != 0) return createSlab(c, base, slab);
+  if (PINNED) freeHeader(slab);
+  return 0;
+}
+
+/** Cells for a slab in one of the largest free blocks, if there is room for a smaller one than usual; or 0. */
+function allocateSmallerCells(c: i32): i32 {
+  const hole: i32 = someLarge();
+  if (hole == 0) return 0;
+  const cells: i32 = ((hole + sizeOf(hole)) >>> CELL_SHIFT) - (roundUp(hole, CELL) >>> CELL_SHIFT);
+  return cells < leastCells(c)
+    ? 0
+    : allocateFromBins(cellsFor(c, cells) << CELL_SHIFT, CELL, false);
+}
+
+/** A slab header in a group; or 0. */
+function allocateHeader(): i32 {
+  const slab: i32 = takeHeader();
+  if (slab != 0) return slab;
+  const group: i32 = allocateBlock(GROUP, GROUP);
+  if (group == 0) return 0;
+  createGroup(group);
+  return takeHeader();
+}
+
+/** The last resort of a small request: a slot of a larger class. */
+function allocateLargerSlot(c: i32, alignment: i32): i32 {
+  for (let i: i32 = 1; i < CLASS_COUNT; i++) {
+    const larger: i32 = classAt(i);
+    if (!below(c, larger) || (slotSize(larger) & (alignment - 1)) != 0) continue;
+    let slab: i32 = currentSlab(larger);
+    if (!hasFreeSlot(slab)) {
+      slab = takePartial(larger);
+      if (slab == 0) continue;
+      makeCurrent(larger, slab);
+    }
+    if (!isSlabHeader(slab)) corrupt();
+    return takeSlot(slab);
+  }
+  return fail(OUT_OF_MEMORY);
+}
+
+// Freeing -----------------------------------------------------------------------------------------------------------------
 
 /**
- * Gives the block at `p` back; OK or the error, the heap then unchanged: recorded, and a trap instead if `traps`. Nothing is
- * done for 0.
+ * Frees the block or slot at `p`; does nothing for 0. Returns OK or the error, which is recorded too; the heap is then unchanged.
  *
- * Cost: a dozen memory accesses into a slab, some dozens into a block; bounded.
+ * Cost: some ten memory accesses in a slab, some dozens for a block; bounded.
  */
-export function deallocate(p: i32, traps: bool): i32 {
-  enter(heap);
-  // One condition a branch: a compiler would make numbers of them, to join them.
-  if (below(p, first)) return deallocateStray(p, traps);
-  if (!below(p, load32(heap + REACH))) return deallocateBlock(p, traps);
-  const entry: i32 = load16(mapAt(p));
-  return entry != 0 ? giveSlot(p, entry, traps) : deallocateBlock(p, traps);
+export function deallocate(p: i32): i32 {
+  // One branch for each condition: Binaryen would compute a number from an `&&` of them, and test that.
+  if (!below(first - 1, p)) return freeStray(p);
+  enter();
+  if (!below(p, PINNED ? top() : seenTopEnd)) return freeStray(p);
+  const entry: i32 = entryOf(p);
+  return isSlab(entry) ? freeSlot(p, slabOf(p, entry)) : deallocateBlock(p, entry);
 }
 
-function deallocateStray(p: i32, traps: bool): i32 {
-  return answer(p == 0 ? OK : OUT_OF_HEAP, traps);
-}
-
-function deallocateBlock(p: i32, traps: bool): i32 {
-  const top: i32 = load32(heap + TOP);
-  if (!below(p, top)) return refuse(p, traps);
-  const start: i32 = startOf(p);
-  if (start != mark(p)) {
-    if (!isBlock(p, start)) return refuse(p, traps);
-  }
-  if ((p & (GRANULE - 1)) != 0) return refuse(p, traps);
-  const h: i32 = header(p);
-  if ((h & (IN_USE | HELD | OWN)) != IN_USE) return refuse(p, traps);
-  const size: i32 = h & -GRANULE;
-  if (!leadsOn(p, size, top)) return refuse(p, traps);
-  if ((header(p + size) & PREVIOUS_IN_USE) == 0) return refuse(p, traps);
-  if ((h & PREVIOUS_IN_USE) == 0) {
-    if (!isPreviousSound(p)) return refuse(p, traps);
-  }
-  if (below(size, mostHeld())) hold(p, h);
-  else give(p);
+function deallocateBlock(p: i32, entry: i32): i32 {
+  const code: i32 = blockError(p, entry);
+  if (code != OK) return report(code);
+  freeLater(p);
   return OK;
 }
 
-function refuse(p: i32, traps: bool): i32 {
-  if (!below(p, load32(heap + BREAK))) return deallocateStray(p, traps);
-  return answer(blockError(p), traps);
+/** The same for an address that is in no block and no slab. */
+function freeStray(p: i32): i32 {
+  return p == 0 ? OK : report(pointerError(p));
 }
 
-/** Blocks below this size are held: a 64th of a small heap, 4.5 KiB and a 1024th of a large one, none without slabs. */
-function mostHeld(): i32 {
-  if (small == 0) return 0;
-  const size: i32 = load32(heap + TOP) - heap;
-  const most: i32 = (size >>> 10) + 4608;
-  return below(size >>> 6, most) ? size >>> 6 : most;
+/** The header of the slab that `p` is in. Stops with CORRUPT if it is not in the heap. */
+function expectedSlab(p: i32, entry: i32): i32 {
+  const slab: i32 = slabOf(p, entry);
+  if (!isInside(slab)) corrupt();
+  return slab;
 }
 
-/** What is wrong with `p` as a pointer to a block in use; OK where it is one. */
-function blockError(p: i32): i32 {
-  if (!isBlock(p, startOf(p))) return strayError(p);
-  const h: i32 = header(p);
-  if ((h & IN_USE) == 0 && p == load32(heap + TOP)) return freeError(p);
-  if (!leadsOn(p, h & -GRANULE, load32(heap + TOP))) return CORRUPT;
-  if ((h & (IN_USE | HELD | OWN)) != IN_USE) {
-    return (h & GAP) == GAP ? OUT_OF_HEAP : (h & OWN) != 0 ? INVALID_POINTER : freeError(p);
+/** Why `p` is no pointer to a block or slot in use; OK if it is. */
+export function pointerError(p: i32): i32 {
+  if (heap == 0 || below(p, first)) return OUT_OF_HEAP;
+  enter();
+  if (!below(p, programBreak())) return OUT_OF_HEAP;
+  if (!below(p, top())) return (p & (GRANULE - 1)) != 0 ? INVALID_POINTER : freeError(p);
+  const entry: i32 = entryOf(p);
+  return isSlab(entry) ? slotError(p, expectedSlab(p, entry)) : blockError(p, entry);
+}
+
+/** Why `p`, in the heap but in no slab, is no pointer to a block in use; OK if it is. */
+function blockError(p: i32, entry: i32): i32 {
+  if ((p & (GRANULE - 1)) != 0) return INVALID_POINTER;
+  if (entry != startEntry(p)) {
+    if (!isStart(p, entry)) return strayError(p);
   }
-  if ((header(p + (h & -GRANULE)) & PREVIOUS_IN_USE) == 0) return CORRUPT;
-  return (h & PREVIOUS_IN_USE) != 0 || isPreviousSound(p) ? OK : CORRUPT;
+  const h: i32 = header(p);
+  if ((h & (IN_USE | QUICK)) != IN_USE) return unusedError(p, h);
+  if (!leadsOn(p, sizeIn(h), top())) return CORRUPT;
+  if ((header(p + sizeIn(h)) & PREVIOUS_IN_USE) == 0) return CORRUPT;
+  if ((h & PREVIOUS_IN_USE) == 0) {
+    if (!isPreviousFree(p)) return CORRUPT;
+  }
+  return OK;
 }
 
-/** Whether what is before `p` is a free block, as p's header says. */
-function isPreviousSound(p: i32): bool {
-  const size: i32 = load32(p - 2 * HEADER);
-  if (size == 0 || (size & (GRANULE - 1)) != 0 || below(p - first, size)) return false;
+/** Whether the block before `p` is free, as the header of `p` says. */
+function isPreviousFree(p: i32): bool {
+  const size: i32 = previousSize(p);
+  if ((size & (GRANULE - 1)) != 0 || !below(size - 1, p - first)) return false;
   return header(p - size) == (size | PREVIOUS_IN_USE);
 }
 
-/** Why a pointer to no start of a block is wrong: inside a block in use, or in memory that is free. */
+/** The error for a block that is free, metadata or foreign; `h` is its header. */
+function unusedError(p: i32, h: i32): i32 {
+  if ((h & IN_USE) == 0 || (h & QUICK) == QUICK) return freeError(p);
+  return (h & QUICK) == FOREIGN ? OUT_OF_HEAP : INVALID_POINTER;
+}
+
+/** Why a multiple of 16 at which no block starts cannot be freed. */
 function strayError(p: i32): i32 {
-  if ((p & (GRANULE - 1)) != 0) return INVALID_POINTER;
+  if (!below(p, top())) return freeError(p);
   const around: i32 = blockAround(p);
   if (around == 0) return CORRUPT;
-  const h: i32 = header(around);
-  if ((h & IN_USE) != 0) return (h & GAP) == GAP ? OUT_OF_HEAP : INVALID_POINTER;
-  return freeError(p);
+  return (header(around) & IN_USE) != 0 ? unusedError(p, header(around)) : freeError(p);
 }
 
-/** Free memory in which blocks have been: freed before. Beyond all that were ever allocated: never allocated. */
+/** The error for free memory: freed twice if blocks have been there, otherwise never allocated. */
 function freeError(p: i32): i32 {
-  return below(p, load32(heap + FRESH)) ? DOUBLE_FREE : INVALID_POINTER;
+  return below(p, highWater()) ? DOUBLE_FREE : INVALID_POINTER;
 }
 
-/** What is wrong with `p` as a pointer from this heap; OK where it is a live one. */
-export function pointerError(p: i32): i32 {
-  enter(heap);
-  if (below(p, first) || !below(p, load32(heap + BREAK))) return OUT_OF_HEAP;
-  const entry: i32 = entryOf(p);
-  return entry != 0 ? slotError(p, entry) : blockError(p);
+/**
+ * The block that `address` is part of: an address below the top block and in no slab; 0 if headers were overwritten.
+ * Cost: linear in the cells of the block; for errors only.
+ */
+function blockAround(address: i32): i32 {
+  let cell: i32 = address;
+  let entry: i32 = entryOf(cell);
+  while (entry == 0 || (!isSlab(entry) && below(address, startIn(cell, entry)))) {
+    cell = (cell - CELL) | 0;
+    if (below(cell, first & -CELL)) return 0;
+    entry = entryOf(cell);
+  }
+  let p: i32 = isSlab(entry) ? blockOf(expectedSlab(cell, entry)) : startIn(cell, entry);
+  if (below(p, first) || below(top(), p)) return 0;
+  while (p != top()) {
+    const size: i32 = sizeOf(p);
+    if (!leadsOn(p, size, top())) return 0;
+    if (below(address, p + size)) return p;
+    p = (p + size) | 0;
+  }
+  return p;
 }
 
-/** Bytes that the block at `p` has room for, or 0 with the reason in `lastError`. */
+/** Bytes that the block or slot at `p` has room for; or 0 with the reason in `lastError`. */
 export function usableSize(p: i32): i32 {
   const code: i32 = pointerError(p);
   if (code != OK) return fail(code);
   const entry: i32 = entryOf(p);
-  return entry != 0 ? slotSize(entry) : sizeOf(p) - HEADER;
+  return isSlab(entry) ? slotBytes(p, slabOf(p, entry)) : payloadOf(p);
+}
+
+/** Bytes of the slot at `p` of a slab. Stops with CORRUPT if they do not end in it. */
+function slotBytes(p: i32, slab: i32): i32 {
+  const bytes: i32 = slotSize(classOf(slab));
+  if (!endsInSlab(p, bytes, slab)) corrupt();
+  return bytes;
 }
 
 // Reallocating ------------------------------------------------------------------------------------------------------------
 
 /**
- * Makes the block at `p` at least `size` bytes, with its contents up to the smaller size; its pointer, maybe a new one, or
- * 0 with the reason in `lastError` and the block as it was. `p` 0 is `allocate`.
- * With a wrong pointer, traps instead if `traps`.
+ * Makes the block or slot at `p` at least `size` bytes, and keeps its contents up to the smaller size. Returns its pointer, which
+ * may be a new one; or 0 with the reason in `lastError`, the block then being unchanged. For 0 it is `allocate`.
  *
- * In place where the size class stays, where a block shrinks, and where it can grow into what is free behind it or beyond
- * the end of the heap; else it moves, if it can into the free block before it.
+ * It stays in place if its size class stays, if a block shrinks, or if free memory follows that is large enough. Otherwise it
+ * moves, if possible into the free block before it. Cost: bounded, and linear in the contents if it moves.
  */
-export function reallocate(p: i32, size: i32, traps: bool): i32 {
+export function reallocate(p: i32, size: i32): i32 {
   if (p == 0) return allocate(size);
   const code: i32 = pointerError(p);
-  if (code != OK) {
-    answer(code, traps);
-    return 0;
-  }
+  if (code != OK) return fail(code);
   if (below(MAX_SIZE, size)) return fail(INVALID_SIZE);
   const entry: i32 = entryOf(p);
-  return entry != 0 ? moveSlot(p, entry, size) : moveBlock(p, size);
+  return isSlab(entry) ? reallocateSlot(p, slabOf(p, entry), size) : reallocateBlock(p, size);
 }
 
-function moveBlock(p: i32, size: i32): i32 {
-  const needed: i32 = blockSizeFor(size);
-  if (!below(sizeOf(p), needed)) {
-    shrink(p, needed);
-    return p;
-  }
-  if (growInPlace(p, needed)) return p;
-  const down: i32 = growDown(p, needed);
-  if (down != 0) return down;
-  const q: i32 = allocate(size);
-  if (q == 0) return 0;
-  copy(q, p, sizeOf(p) - HEADER);
-  give(p);
-  return q;
-}
-
-function moveSlot(p: i32, entry: i32, size: i32): i32 {
-  const c: i32 = classOf(descriptorAt(entry));
-  const has: i32 = load32(c + SLOT);
-  if (!below(has, size)) {
-    if (classAt(classFor(size)) == c) return p;
-  }
+function reallocateSlot(p: i32, slab: i32, size: i32): i32 {
+  const c: i32 = classOf(slab);
+  const has: i32 = slotBytes(p, slab);
+  if (below(size, small) && classFor(size) == c) return p;
   const q: i32 = allocate(size);
   if (q == 0) return below(has, size) ? 0 : p;
   copy(q, p, below(size, has) ? size : has);
-  giveSlot(p, entryOf(p), false); // which allocating may have changed
+  // Allocating may have split the slab.
+  freeSlot(p, slabOf(p, entryOf(p)));
   return q;
 }
 
-// The whole heap -----------------------------------------------------------------------------------------------------------
+function reallocateBlock(p: i32, size: i32): i32 {
+  const needed: i32 = blockSizeFor(size);
+  const has: i32 = payloadOf(p);
+  if (!below(has + HEADER, needed)) {
+    shrinkBlock(p, needed);
+    return p;
+  }
+  let q: i32 = resizeBlock(p, needed);
+  if (q != 0) return q;
+  q = allocate(size);
+  // Empty slabs beside the block may have been released on the way.
+  if (q == 0) return resizeBlock(p, needed);
+  copy(q, p, has);
+  freeUnchecked(p);
+  return q;
+}
 
-/** Gives the free tail back where the memory can shrink, but for `keep` bytes; the bytes given back. */
+/** Makes a block larger where it is, or moves it down; or 0. */
+function resizeBlock(p: i32, size: i32): i32 {
+  return growInPlace(p, size) ? p : slideDown(p, size);
+}
+
+// The whole heap ----------------------------------------------------------------------------------------------------------
+
+/** Gives free memory at the end of the heap, less `keep` bytes, back to a memory that can shrink; returns the bytes. */
 export function trim(keep: i32): i32 {
-  enter(heap);
   if (heap == 0) return 0;
-  release(0, 0);
-  settle(PLACES);
-  while (lowerStarts() || lowerMap() || lowerTable()) continue;
+  enter();
+  while (releaseUnused() != 0) continue;
   return trimTop(keep);
 }
 
 /**
- * Frees everything; OK, or CORRUPT where a header can't be true. The break stays where it is.
+ * Frees everything. Returns OK, or CORRUPT with nothing changed if a header was overwritten. The break stays.
  *
  * Cost: linear in the number of blocks; a slab counts as one.
  */
 export function reset(): i32 {
-  enter(heap);
   if (heap == 0) return OK;
-  let p: i32 = first;
-  const top: i32 = load32(heap + TOP);
-  while (p != top) {
-    if (!leadsOn(p, sizeOf(p), top)) return CORRUPT;
-    p = (p + sizeOf(p)) | 0;
+  enter();
+  for (let p: i32 = first; p != top(); p = (p + sizeOf(p)) | 0) {
+    if (!leadsOn(p, sizeOf(p), top())) return CORRUPT;
   }
-  zero(heap + HOLD, 4 * PLACES); // what is held is given back with all else
-  store32(heap + HOLDING, 0);
+  forgetQuick();
   forgetSlabs();
-  p = first;
-  while (p != load32(heap + TOP)) {
+  for (let p: i32 = first; p != top(); p = (p + sizeOf(p)) | 0) {
     const h: i32 = header(p);
-    if ((h & IN_USE) != 0 && (h & GAP) != GAP && p != load32(heap + STARTS_BLOCK)) p = give(p);
-    if (p == load32(heap + TOP)) break;
-    if (!leadsOn(p, sizeOf(p), load32(heap + TOP))) return CORRUPT;
-    p = (p + sizeOf(p)) | 0;
+    if (!leadsOn(p, sizeIn(h), top())) corrupt();
+    const kind: i32 = h & QUICK;
+    if ((h & IN_USE) == 0 || kind == METADATA || kind == FOREIGN) continue;
+    setHeader(p, sizeIn(h), h & (IN_USE | PREVIOUS_IN_USE));
+    if (isSlab(entryOf(p))) {
+      if (PINNED) freeHeader(entryOf(p));
+      removeSlab(p, sizeIn(h) >>> CELL_SHIFT);
+    }
+    p = freeUnchecked(p);
+    if (p == top()) break;
   }
   return OK;
 }

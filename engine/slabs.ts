@@ -1,655 +1,645 @@
-// Small objects without headers. A slab is a block of whole cells (or a granule more, which no slot uses), cut into equal
-// slots; what describes it is outside, in a table of descriptors: a bit a slot and little else. A half word a cell, in the
-// map, leads from a pointer to there. The map reaches as far as there are slabs, so a heap of large blocks has hardly any.
+// Slabs: small objects without headers. A slab is a block of whole cells (or a granule more, which no slot uses), cut into equal
+// slots of one size class. Its header has a bit for each slot, set if the slot is in use: so a double free is a bit that is not
+// set, and a pointer into the middle of an object fails one multiplication (classes.ts).
 //
-//     map       … │ 70 │ 70 │ 71 │ …            table    … │ 70: 0b…0111 base class │ 71: … │ …
-//                   │    │    └───────────────────────────────────────────────────────┘
-//     heap      … │ slab 70        │ slab 71 │ …
-//                 │ slot │ slot │ slot │ … │h│     behind the slots, the header of the block that follows
+//     base                                                            slab                     next block's header
+//     ┌────────┬────────┬────────┬───────────┬────────┬──────────────┬───────────────────────┬───┐
+//     │ slot 0 │ slot 1 │ slot 2 │ …         │ slot n │ unused       │ slab header, 24 bytes │   │     the plain layout
+//     └────────┴────────┴────────┴───────────┴────────┴──────────────┴───────────────────────┴───┘
 //
-// So a double free is a bit that is not set, and a pointer inside an object fails one multiplication.
+//     slab         4                          12           16         20         24
+//     ┌────────────┬──────────────────────────┬────────────┬──────────┬──────────┬──────────────────────────────┐
+//     │ base       │ slots 0 to 62            │ kind       │ next     │ previous │ end of the slots, if PINNED  │
+//     └────────────┴──────────────────────────┴────────────┴──────────┴──────────┴──────────────────────────────┘
 //
-// A class allocates from its current slab, the lowest free slot. When that is full the next of its list takes its place, and
-// when the list is empty a new slab. A full slab comes back to the list when a slot of it is freed. An empty one is given
-// back to the blocks, except one a class: a program that frees and allocates around the edge of a slab would pay for it
-// again and again. (Slabs: Bonwick, "The Slab Allocator", 1994; bitmaps in place of lists: jemalloc, arena and bin.)
+//     kind         ┌─────────────────────────┬───────┬───┬───┐
+//                  │ reciprocal, 0 if full * │ class │ 0 │ C │       C  current slab of its class   * and not current
+//                  └─────────────────────────┴───────┴───┴───┘
+//                   31                      8 7     2  1   0
+//
+// A slab is named by the address of its header. In the PINNED layout headers do not move and their memory is never used for
+// anything else: they lie in groups, blocks of metadata of 1 KiB, aligned to 1 KiB:
+//
+//     group        8         12                    32           64
+//     ┌────────────┬─────────┬─────────┬───────────┬────────────┬────────────┬───
+//     │ in use     │ next    │ link    │           │ header 0   │ header 1   │ … 29        each header is 32 bytes, of which
+//     └────────────┴─────────┴─────────┴───────────┴────────────┴────────────┴───         the first 4 are not used
+//
+// A class allocates from its current slab, the lowest free slot first. If that is full, the first slab of its list becomes the
+// current one, and if the list is empty, a new slab. A full slab returns to the list when one of its slots is freed. A class keeps
+// one empty slab, the first of its list, until the break would move: a program that allocates and frees around the edge of a
+// slab would pay for a new one each time. Others are released. (Slabs: Bonwick, "The Slab Allocator", 1994; bitmaps instead of free lists: jemalloc.)
+//
+// Invariants:
+//   S1  a slab is a block in use of whole cells, or a granule more; its header leads back to it, and to the end of its slots
+//   S2  the bits beyond a slab's slots are not set
+//   S3  kind has the class and its reciprocal, or 0 for a full slab that is not current
+//   S4  a class's list is linked both ways; it holds the slabs of the class that are neither full nor current
+//   S5  of a class's list only the first slab may be empty
+//   S6  CURRENT leads to the current slab of the class, or to NO_SLAB, whose bits are all set and whose other words are 0
+//   S7  CELLS is the sum of the cells of the class's slabs
+//   S8  PINNED: a group is a block of metadata; its bits tell which headers are in use; groups with free ones are in the list
 
 import {
-  copy,
+  assertThat,
+  below,
+  bitCount,
+  CHECKED,
   firstClear,
+  firstSet,
   flipBit,
   hasBit,
   hasOnly,
-  load16,
   load32,
   multiply,
+  nextSet,
+  PINNED,
   setFirstClear,
-  store16,
+  shiftBits,
   store32,
-  store8,
-  zero,
 } from "#memory";
-import { findLarge } from "./bins.ts";
 import {
-  give,
-  isLast,
-  placeFor,
-  shrink,
-  take,
-  takeBeyond,
-  takeFree,
-  takeHeld,
-  takeMore,
-  takeNew,
-} from "./blocks.ts";
-import {
-  answer,
-  BASE,
-  blockSizeFor,
-  CELL,
-  CELLS,
-  CELL_SHIFT,
-  CLASS,
-  classAt,
-  CLASS_COUNT,
-  CLASS_OF,
-  classOf,
-  CLASS_SHIFT,
-  CLASS_UNIT,
-  CURRENT,
-  descriptorAt,
-  DESCRIPTOR_BYTES,
-  DESCRIPTOR_SHIFT,
-  DOUBLE_FREE,
-  entryOf,
-  fail,
-  FIRST_ENTRY,
-  FRACTION,
-  GRANULE,
-  HEAD,
+  FLAGS,
   header,
-  HEADER,
-  heap,
-  INVALID_POINTER,
-  IS_CURRENT,
-  isEmpty,
-  isFull,
-  KEPT,
-  KIND,
-  LAST_ENTRY,
-  LINKS,
-  linksAt,
-  LINKS_BYTES,
-  LINKS_SHIFT,
-  MAP,
-  mapAt,
-  MAP_BLOCK,
-  MAP_USED,
-  MAX_SLAB_CELLS,
-  MAX_SLOTS,
-  NEXT,
-  NEXT_DESCRIPTOR,
-  NO_SLAB,
-  OK,
-  ORIGIN,
-  OUT_OF_MEMORY,
-  own,
-  PAGE_SHIFT,
-  PREVIOUS,
-  QUOTIENT_SHIFT,
-  reciprocalOf,
-  RECIPROCALS,
-  REACH,
-  RECIPROCAL_SHIFT,
-  roundUp,
+  IN_USE,
+  leadsOn,
+  METADATA,
+  PREVIOUS_IN_USE,
+  setHeader,
+  sizeIn,
   sizeOf,
-  SLOT,
-  SLOTS,
-  slotsIn,
-  TABLE,
-  TABLE_BLOCK,
-  TAIL,
-  TOP,
-  WARMUP,
-  wholeSize,
-} from "./layout.ts";
+} from "./block.ts";
+import { freeBlock, freeUnchecked } from "./blocks.ts";
+import { MAX_SMALL, slotIn, slotsIn, startsSlot } from "./classes.ts";
+import {
+  CELL,
+  CELL_SHIFT,
+  cellsOf,
+  CLASS_COUNT,
+  CLASS_SHIFT,
+  classAt,
+  currentSlab,
+  first,
+  firstGroup,
+  firstPartial,
+  GROUPS_AT,
+  heap,
+  lastPartial,
+  noSlab,
+  reciprocalOf,
+  roundUp,
+  setCellsOf,
+  setCurrentSlab,
+  setFirstGroup,
+  setFirstPartial,
+  setLastPartial,
+  setWarmup,
+  slotSize,
+  top,
+} from "./control.ts";
+import { corrupt, DOUBLE_FREE, INVALID_POINTER, OK, report } from "./errors.ts";
+import { addSlab, entryOf, headerIn, isInside, isSlab, removeSlab, slabOf } from "./map.ts";
 
-/**
- * Requests of a class that blocks serve where else it would get a slab: so many, and one for each page of the heap. A class
- * hardly used costs no slab, and the larger the heap, the more is hardly.
- */
-const WARMUP_REQUESTS: i32 = 12;
-/** Pages that count for that. */
-const MOST_PAGES: i32 = 32;
-/** A new slab is about this part of what its class holds: 8 for an eighth. */
+/** Bytes at a slab's end that are no slots: its header and that of the next block, or the latter alone. */
+export const SLAB_END: i32 = PINNED ? 4 : 28;
+/** Cells that a slab has at most, so that an entry of the map is a byte. */
+export const MAX_CELLS: i32 = 32;
+/** A new slab is about this part of what its class holds: an eighth. */
 const SHARE_SHIFT: i32 = 3;
-/** Slots that a slab has at least. */
+/** Slots that a new slab has at least; a part of a split one may have one. */
 const LEAST_SLOTS: i32 = 8;
-/** A new map reaches so much farther than it has to: a quarter, and 32 KiB. */
-const AHEAD_SHIFT: i32 = 2;
-const LEAST_AHEAD: i32 = 64;
-/** Cells at the end of the map that a request looks at, before the break moves for it, to see what the map has too much. */
-const MOST_LOOKED: i32 = 64;
-/** Where the map ends at most: the cell with the end of 4 GiB can't be a slab's, whose follower has its header there. */
-const LAST_CELL: i32 = 0x7fffff;
-/** Descriptors that a table has room for beyond its share. */
-const LEAST_DESCRIPTORS: i32 = 16;
-/** Empty slabs that a request gives back, at most, before the break moves for it. */
-const MOST_RELEASED: i32 = 2;
 
-/** No class has a slab any more, and there is neither map nor table; their blocks are still there. */
-export function forgetSlabs(): void {
-  store32(heap + REACH, 0);
-  store32(heap + MAP_BLOCK, 0);
-  store32(heap + MAP_USED, heap >>> CELL_SHIFT);
-  store32(heap + TABLE_BLOCK, 0);
-  store32(heap + NEXT_DESCRIPTOR, FIRST_ENTRY);
-  for (let i: i32 = 0; i < CLASS_COUNT; i++) {
-    const c: i32 = classAt(i);
-    store32(c + CURRENT, heap + NO_SLAB);
-    store32(c + SLOTS, 0);
-    store32(c + HEAD, 0); // and the tail
-    store32(c + CELLS, 0);
-    store32(c + KEPT, 0); // and the warm-up
-  }
+// The slab header ---------------------------------------------------------------------------------------------------------
+
+const BITS_AT: i32 = 4;
+const KIND_AT: i32 = BITS_AT + 8;
+const NEXT_AT: i32 = KIND_AT + 4;
+const PREVIOUS_AT: i32 = NEXT_AT + 4;
+const END_AT: i32 = PREVIOUS_AT + 4;
+
+const CURRENT: i32 = 1;
+const CLASS: i32 = 0xfc;
+const CLASS_UNIT: i32 = 2;
+const KIND_SHIFT: i32 = 8;
+
+/** The first slot; in a slab that was split it may start a little above the slab's block. */
+export function baseOf(slab: i32): i32 {
+  return load32(slab);
 }
 
-/** Writes the table of classes: 8, then steps of 16 to 256, of 32 to 512, of 64 to 960, and 1008. */
-export function createClasses(): void {
-  store32(heap + NO_SLAB, -1);
-  store32(heap + NO_SLAB + 4, -1);
-  forgetSlabs();
-  let size: i32 = 8;
-  let index: i32 = 1;
-  for (let i: i32 = 0; i < CLASS_COUNT; i++) {
-    const c: i32 = classAt(i);
-    store32(c + SLOT, size);
-    store32(
-      heap + (i << CLASS_UNIT) + RECIPROCALS,
-      (((1 << QUOTIENT_SHIFT) + size - 1) / size) | 0,
-    );
-    for (; index <= size >>> 3; index++) store8(heap + CLASS_OF + index, i);
-    size =
-      size < 16
-        ? 16
-        : size < 256
-          ? size + 16
-          : size < 512
-            ? size + 32
-            : size < 960
-              ? size + 64
-              : 1008;
-  }
+function setBase(slab: i32, p: i32): void {
+  store32(slab, p);
 }
 
-// Taking ----------------------------------------------------------------------------------------------------------------
+/** The block that a slab is. */
+export function blockOf(slab: i32): i32 {
+  return baseOf(slab) & -CELL;
+}
+
+/** Address of the bits of a slab's slots, a multiple of 8. */
+export function bitsOf(slab: i32): i32 {
+  return slab + BITS_AT;
+}
+
+export function kindOf(slab: i32): i32 {
+  return load32(slab + KIND_AT);
+}
+
+function setKind(slab: i32, kind: i32): void {
+  store32(slab + KIND_AT, kind);
+}
+
+export function nextPartial(slab: i32): i32 {
+  return load32(slab + NEXT_AT);
+}
+
+function setNextPartial(slab: i32, next: i32): void {
+  store32(slab + NEXT_AT, next);
+}
+
+export function previousPartial(slab: i32): i32 {
+  return load32(slab + PREVIOUS_AT);
+}
+
+function setPreviousPartial(slab: i32, previous: i32): void {
+  store32(slab + PREVIOUS_AT, previous);
+}
+
+/** No slot of a slab ends above it. */
+export function slotsEnd(slab: i32): i32 {
+  return PINNED ? load32(slab + END_AT) : slab;
+}
+
+/** The class of a slab. */
+export function classOf(slab: i32): i32 {
+  return heap + ((kindOf(slab) & CLASS) << (CLASS_SHIFT - CLASS_UNIT));
+}
+
+/** KIND of a slab of class `c`, with its reciprocal or 0. */
+export function kindFor(c: i32, reciprocal: i32): i32 {
+  return (reciprocal << KIND_SHIFT) | ((c - heap) >>> (CLASS_SHIFT - CLASS_UNIT));
+}
+
+export function isCurrent(slab: i32): bool {
+  return (kindOf(slab) & CURRENT) != 0;
+}
+
+/** Whether a slab is marked as full. */
+export function isFull(slab: i32): bool {
+  return kindOf(slab) >>> KIND_SHIFT == 0;
+}
+
+export function isEmpty(slab: i32): bool {
+  return load32(bitsOf(slab)) == 0 && load32(bitsOf(slab) + 4) == 0;
+}
+
+/** Number of slots of a slab. */
+export function slotCount(slab: i32): i32 {
+  return slotsIn(slotsEnd(slab) - baseOf(slab), reciprocalOf(classOf(slab)));
+}
+
+// Allocating --------------------------------------------------------------------------------------------------------------
+
+/** The lowest free slot of a slab, maybe beyond its slots. */
+export function firstFreeSlot(slab: i32): i32 {
+  return firstClear(bitsOf(slab));
+}
+
+export function hasFreeSlot(slab: i32): bool {
+  return slab != noSlab() && firstFreeSlot(slab) < slotCount(slab);
+}
+
+/** Allocates the lowest free slot of a slab that has one. */
+export function takeSlot(slab: i32): i32 {
+  if (!hasFreeSlot(slab)) corrupt();
+  const slot: i32 = firstFreeSlot(slab);
+  const bytes: i32 = slotSize(classOf(slab));
+  const p: i32 = baseOf(slab) + multiply(slot, bytes);
+  if (!endsInSlab(p, bytes, slab)) corrupt();
+  setFirstClear(bitsOf(slab), slot);
+  return p;
+}
+
+/** Whether `bytes` from `p` on end in the slots of a slab: `false` if what the class says of its slots was overwritten. */
+export function endsInSlab(p: i32, bytes: i32, slab: i32): bool {
+  return !below(MAX_SMALL, bytes) && below(slotsEnd(slab) - p - bytes, MAX_CELLS << CELL_SHIFT);
+}
+
+/** The first slab of a class that has free slots and is not current, taken out of the list; 0 if there is none. */
+export function takePartial(c: i32): i32 {
+  const slab: i32 = firstPartial(c);
+  if (slab != 0) unlink(c, slab);
+  return slab;
+}
+
+/** Makes a slab the current one of its class, instead of one that is full. */
+export function makeCurrent(c: i32, slab: i32): void {
+  const before: i32 = currentSlab(c);
+  if (CHECKED) assertThat(before == noSlab() || !hasFreeSlot(before));
+  if (before != noSlab()) {
+    expectSlab(c, before);
+    // Without a reciprocal, so that the next slot that is freed takes the slow path.
+    setKind(before, kindFor(c, 0));
+  }
+  expectSlab(c, slab);
+  setKind(slab, kindOf(slab) | CURRENT);
+  setCurrentSlab(c, slab);
+}
+
+/** Stops with CORRUPT if `slab` is not the header of a slab of class `c`. */
+function expectSlab(c: i32, slab: i32): void {
+  if (!isSlabHeader(slab) || classOf(slab) != c) corrupt();
+}
+
+/** Whether `slab`, any word, is the header of a slab: header, block and map agree. */
+export function isSlabHeader(slab: i32): bool {
+  if ((slab & 7) != 4 || !below(slab - first, top() - first)) return false;
+  const p: i32 = blockOf(slab);
+  if (!below(p - first, top() - first) || !leadsOn(p, sizeOf(p), top())) return false;
+  if (!isSlab(entryOf(p)) || slabOf(p, entryOf(p)) != slab) return false;
+  return PINNED || headerIn(p, sizeOf(p) >>> CELL_SHIFT) == slab;
+}
+
+// Freeing -----------------------------------------------------------------------------------------------------------------
 
 /**
- * A slot of a class. Where blocks are to serve (the class is hardly used, or no slab can be had), a block of `size` bytes that
- * begins at a multiple of `alignment`, as the class's slots do; or 0, with the reason in `lastError`.
+ * Frees the slot at `p` of a slab; returns OK or the error.
+ *
+ * Cost: five loads and a store, unless the slab was full or becomes empty.
  */
-export function takeSlot(c: i32, size: i32, alignment: i32): i32 {
-  const d: i32 = load32(c + CURRENT);
-  const origin: i32 = load32(c + ORIGIN);
-  const step: i32 = load32(c + SLOT);
-  const slot: i32 = firstClear(d);
-  if (slot >= load32(c + SLOTS)) return refill(c, size, alignment);
-  setFirstClear(d, slot);
-  return origin + multiply(slot, step);
-}
-
-/** Makes the next slab with free slots, or a new one, the current one, and takes a slot of it. */
-function refill(c: i32, size: i32, alignment: i32): i32 {
-  let entry: i32 = load16(c + HEAD);
-  if (entry == 0) {
-    const early: bool = isEarly(c);
-    entry = early ? 0 : createSlab(c);
-    if (entry == 0) {
-      const p: i32 = takeBlock(size, alignment);
-      // Where no slab can be had, blocks serve for a while before the next try.
-      if (p != 0) store16(c + WARMUP, early ? load16(c + WARMUP) + 1 : 0);
-      return p;
-    }
-  } else unlink(c, entry);
-  if (hasCurrent(c)) retire(load32(c + CURRENT));
-  makeCurrent(c, descriptorAt(entry));
-  return takeSlot(c, size, alignment);
-}
-
-function makeCurrent(c: i32, d: i32): void {
-  const base: i32 = load32(d + BASE);
-  store32(d + KIND, load32(d + KIND) | IS_CURRENT);
-  store32(c + CURRENT, d);
-  store32(c + SLOTS, slotsIn(sizeOf(base) >>> CELL_SHIFT, c));
-  store32(c + ORIGIN, base);
-}
-
-/** The current slab is full: without a reciprocal, the next slot that is given back is noticed. */
-function retire(d: i32): void {
-  store32(d + KIND, load32(d + KIND) & CLASS);
-}
-
-function hasCurrent(c: i32): bool {
-  return load32(c + CURRENT) != heap + NO_SLAB;
-}
-
-/** A block of `size` bytes that begins at a multiple of `alignment`, or 0 with the reason in `lastError`. */
-export function takeBlock(size: i32, alignment: i32): i32 {
-  const needed: i32 = blockSizeFor(size);
-  if (alignment == GRANULE) {
-    const whole: i32 = wholeSize(needed, -1);
-    const held: i32 = load32(placeFor(whole));
-    if (held != 0) {
-      if ((header(held) & -GRANULE) == whole) return takeHeld(held);
-    }
-  }
-  const p: i32 = takeFree(needed, alignment);
-  return p != 0 ? p : takeElsewhere(needed, alignment);
-}
-
-function takeElsewhere(needed: i32, alignment: i32): i32 {
-  let p: i32 = takeInside(needed, alignment);
-  if (p == 0) p = takeMore(needed, alignment);
-  if (p == 0 && release(0, 0)) p = take(needed, alignment);
-  return p != 0 ? p : fail(OUT_OF_MEMORY);
-}
-
-/** A block that no bin has and the break need not move for, last from what slabs took without need; or 0. */
-function takeInside(needed: i32, alignment: i32): i32 {
-  const p: i32 = takeNew(needed, alignment);
-  if (p != 0) return p;
-  return release(MOST_RELEASED, MOST_LOOKED) ? takeFree(needed, alignment) : 0;
-}
-
-// Giving back -----------------------------------------------------------------------------------------------------------
-
-/** Frees the slot at `p`, in the slab of map entry `entry`; OK or the error (see `answer`). */
-export function giveSlot(p: i32, entry: i32, traps: bool): i32 {
-  const d: i32 = descriptorAt(entry);
-  const kind: i32 = load32(d + KIND);
-  const reciprocal: i32 = kind >>> RECIPROCAL_SHIFT;
-  const quotient: i32 = multiply(p - load32(d + BASE), reciprocal);
-  const slot: i32 = quotient >>> QUOTIENT_SHIFT;
-  // That of a full slab is 0, and nothing is below it.
-  if ((quotient & FRACTION) >= reciprocal) return giveSlotSlowly(p, entry, traps);
-  if (!hasBit(d, slot)) return giveSlotSlowly(p, entry, traps);
-  if (hasOnly(d, slot, kind & IS_CURRENT)) return giveSlotSlowly(p, entry, traps);
-  flipBit(d, slot);
+export function freeSlot(p: i32, slab: i32): i32 {
+  if (!isInside(slab)) return freeSlotSlowly(p, slab);
+  const kind: i32 = kindOf(slab);
+  const reciprocal: i32 = kind >>> KIND_SHIFT;
+  const product: i32 = multiply(p - baseOf(slab), reciprocal);
+  // Nothing is below the 0 of a full slab.
+  if (!startsSlot(product, reciprocal)) return freeSlotSlowly(p, slab);
+  const bits: i32 = bitsOf(slab);
+  const slot: i32 = slotIn(product);
+  if (!hasBit(bits, slot)) return freeSlotSlowly(p, slab);
+  if (hasOnly(bits, slot, kind & CURRENT)) return freeSlotSlowly(p, slab);
+  flipBit(bits, slot);
   return OK;
 }
 
-/** The same where the slab was full, or becomes empty, or `p` is wrong. */
-function giveSlotSlowly(p: i32, entry: i32, traps: bool): i32 {
-  const code: i32 = slotError(p, entry);
-  if (code != OK) return answer(code, traps);
-  const d: i32 = descriptorAt(entry);
-  const c: i32 = classOf(d);
-  if (isFull(d)) {
-    store32(d + KIND, kindFor(c));
-    append(c, entry);
+/** The same for a slab that was full or becomes empty, and for an invalid pointer. */
+function freeSlotSlowly(p: i32, slab: i32): i32 {
+  if (!isSlabHeader(slab)) corrupt();
+  const code: i32 = slotError(p, slab);
+  if (code != OK) return report(code);
+  const c: i32 = classOf(slab);
+  if (isFull(slab)) {
+    setKind(slab, kindFor(c, reciprocalOf(c)));
+    append(c, slab);
   }
-  flipBit(d, multiply(p - load32(d + BASE), reciprocalOf(c)) >>> QUOTIENT_SHIFT);
-  if (isEmpty(d)) emptied(c, entry);
+  flipBit(bitsOf(slab), slotIn(multiply(p - baseOf(slab), reciprocalOf(c))));
+  if (isEmpty(slab) && firstPartial(c) != slab) keepOrRelease(c, slab);
   return OK;
 }
 
-/** What is wrong with `p` as a pointer into the slab of `entry`; OK where it is a slot in use. */
-export function slotError(p: i32, entry: i32): i32 {
-  const d: i32 = descriptorAt(entry);
-  const c: i32 = classOf(d);
-  const base: i32 = load32(d + BASE);
-  const quotient: i32 = multiply(p - base, reciprocalOf(c));
-  const slot: i32 = quotient >>> QUOTIENT_SHIFT;
-  if ((quotient & FRACTION) >= reciprocalOf(c)) return INVALID_POINTER;
-  if (hasBit(d, slot)) return OK;
-  return slot < slotsIn(sizeOf(base) >>> CELL_SHIFT, c) ? DOUBLE_FREE : INVALID_POINTER;
-}
-
-/** Size of the slots in the slab of `entry`, in bytes. */
-export function slotSize(entry: i32): i32 {
-  return load32(classOf(descriptorAt(entry)) + SLOT);
-}
-
-/** Keeps an empty slab, or gives it back where the class keeps one already. */
-function emptied(c: i32, entry: i32): void {
-  const kept: i32 = load16(c + KEPT);
-  if (kept == 0) {
-    store16(c + KEPT, entry);
+/** Puts an empty slab first in its list, or releases it if there is an empty one already. */
+function keepOrRelease(c: i32, slab: i32): void {
+  unlink(c, slab);
+  const head: i32 = firstPartial(c);
+  if (isEmpty(head)) {
+    releaseSlab(c, slab);
     return;
   }
-  unlink(c, entry);
-  releaseSlab(c, entry);
+  setNextPartial(slab, head);
+  setPreviousPartial(slab, 0);
+  setPreviousPartial(head, slab);
+  setFirstPartial(c, slab);
 }
 
-/**
- * Gives so many empty slabs back, and the end of a map that is too long, for which it looks at so many cells; or all (0, 0).
- * Whether there was anything.
- */
-export function release(slabs: i32, cells: i32): bool {
-  const released: bool = releaseEmpty(slabs);
-  return shortenMap(cells) || released;
+/** Why the slot at `p` of a slab cannot be freed; OK if it is in use. */
+export function slotError(p: i32, slab: i32): i32 {
+  const reciprocal: i32 = reciprocalOf(classOf(slab));
+  const product: i32 = multiply(p - baseOf(slab), reciprocal);
+  if (!startsSlot(product, reciprocal)) return INVALID_POINTER;
+  if (hasBit(bitsOf(slab), slotIn(product))) return OK;
+  return slotIn(product) < slotCount(slab) ? DOUBLE_FREE : INVALID_POINTER;
 }
 
-/**
- * Gives `most` of the empty slabs back, or all (0), kept and current ones too, those of the largest classes first; whether
- * there was any. Cost: linear in the classes.
- */
-function releaseEmpty(most: i32): bool {
-  let left: i32 = most;
-  for (let i: i32 = CLASS_COUNT - 1; i >= 0; i--) {
-    const c: i32 = classAt(i);
-    const kept: i32 = load16(c + KEPT);
-    if (kept != 0) {
-      unlink(c, kept);
-      releaseSlab(c, kept);
-      if (--left == 0) return true;
-    }
-    const d: i32 = load32(c + CURRENT); // not empty where there is none
-    if (!isEmpty(d)) continue;
-    store32(c + CURRENT, heap + NO_SLAB);
-    store32(c + SLOTS, 0);
-    releaseSlab(c, entryOf(load32(d + BASE)));
-    if (--left == 0) return true;
+// A class's list ----------------------------------------------------------------------------------------------------------
+
+function append(c: i32, slab: i32): void {
+  const last: i32 = lastPartial(c);
+  setNextPartial(slab, 0);
+  setPreviousPartial(slab, last);
+  if (last == 0) setFirstPartial(c, slab);
+  else {
+    expectSlab(c, last);
+    setNextPartial(last, slab);
   }
-  return left != most;
+  setLastPartial(c, slab);
 }
 
-// A class's list: first in, first out ------------------------------------------------------------------------------------
-
-function append(c: i32, entry: i32): void {
-  const tail: i32 = load16(c + TAIL);
-  store32(linksAt(entry), tail << 16); // next 0, previous the tail
-  if (tail != 0) store16(linksAt(tail) + NEXT, entry);
-  else store16(c + HEAD, entry);
-  store16(c + TAIL, entry);
+function unlink(c: i32, slab: i32): void {
+  expectSlab(c, slab);
+  const next: i32 = nextPartial(slab);
+  const previous: i32 = previousPartial(slab);
+  if (next == 0) setLastPartial(c, previous);
+  else {
+    expectSlab(c, next);
+    if (previousPartial(next) != slab) corrupt();
+    setPreviousPartial(next, previous);
+  }
+  if (previous == 0) setFirstPartial(c, next);
+  else {
+    expectSlab(c, previous);
+    if (nextPartial(previous) != slab) corrupt();
+    setNextPartial(previous, next);
+  }
 }
 
-function unlink(c: i32, entry: i32): void {
-  const links: i32 = load32(linksAt(entry));
-  const next: i32 = links & 0xffff;
-  const previous: i32 = links >>> 16;
-  if (next != 0) store16(linksAt(next) + PREVIOUS, previous);
-  else store16(c + TAIL, previous);
-  if (previous != 0) store16(linksAt(previous) + NEXT, next);
-  else store16(c + HEAD, next);
-  if (load16(c + KEPT) == entry) store16(c + KEPT, 0);
+// Creating and releasing --------------------------------------------------------------------------------------------------
+
+/** Cells that a slab has at least. */
+export function leastCells(c: i32): i32 {
+  return roundUp(LEAST_SLOTS * slotSize(c) + SLAB_END, CELL) >>> CELL_SHIFT;
 }
 
-// Slabs from blocks, and back --------------------------------------------------------------------------------------------
-
-/** Least cells of a slab for slots of a size. */
-function leastCells(slot: i32): i32 {
-  return roundUp(LEAST_SLOTS * slot + HEADER, CELL) >>> CELL_SHIFT;
+/** Cells for a new slab of a class, of which a block has at most `most`: about a share of what the class holds. */
+export function cellsFor(c: i32, most: i32): i32 {
+  const enough: i32 = slotSize(c) >>> 3; // for less than 64 slots
+  let cells: i32 = cellsOf(c) >>> SHARE_SHIFT;
+  if (cells < leastCells(c)) cells = leastCells(c);
+  else if (cells > enough) cells = enough;
+  if (cells > MAX_CELLS) cells = MAX_CELLS;
+  if (cells <= 0) corrupt();
+  return leanest(cells < most ? cells : most, c);
 }
 
-/** Cells for a new slab: about a share of what the class holds. */
-function cellsFor(c: i32, slot: i32): i32 {
-  const enough: i32 = roundUp(MAX_SLOTS * slot + HEADER, CELL) >>> CELL_SHIFT;
-  let most: i32 = load32(c + CELLS) >>> SHARE_SHIFT;
-  if (most < leastCells(slot)) most = leastCells(slot);
-  if (most > enough) most = enough;
-  return most > MAX_SLAB_CELLS ? MAX_SLAB_CELLS : most;
-}
-
-/** Of so many cells and down to half of them, the number that wastes least. */
-function leanest(most: i32, c: i32, slot: i32): i32 {
-  const reciprocal: i32 = reciprocalOf(c);
+/** Of so many cells and down to half of them, the number that leaves the smallest share unused. */
+function leanest(most: i32, c: i32): i32 {
   let best: i32 = most;
-  let leastWaste: i32 = 0x7fffffff;
+  let leastUnused: i32 = 0x7fffffff;
   for (let cells: i32 = most; cells > most >>> 1; cells--) {
     const bytes: i32 = cells << CELL_SHIFT;
-    const slots: i32 = multiply(bytes - HEADER, reciprocal) >>> QUOTIENT_SHIFT;
-    // In 2 ** -12 of the slab; a smaller slab has to be better, not equal.
-    const waste: i32 = (((bytes - multiply(slots, slot)) << 12) / bytes) | 0;
-    if (waste < leastWaste) {
-      leastWaste = waste;
+    const used: i32 = multiply(slotsIn(bytes - SLAB_END, reciprocalOf(c)), slotSize(c));
+    // In 2 ** -12 of the slab. A smaller slab has to be better, not equal.
+    const unused: i32 = (((bytes - used) << 12) / bytes) | 0;
+    if (unused < leastUnused) {
+      leastUnused = unused;
       best = cells;
     }
   }
   return best;
 }
 
-/** Memory for a slab: a free block that holds it, or holds one that is smaller; else new memory. */
-function takeCells(c: i32): i32 {
-  const slot: i32 = load32(c + SLOT);
-  const most: i32 = cellsFor(c, slot);
-  const bytes: i32 = leanest(most, c, slot) << CELL_SHIFT;
-  const base: i32 = takeFree(bytes, CELL);
-  if (base != 0) return base;
-  const hole: i32 = findLarge();
-  if (hole != 0) {
-    const cells: i32 =
-      ((hole + sizeOf(hole)) >>> CELL_SHIFT) - (roundUp(hole, CELL) >>> CELL_SHIFT);
-    if (cells >= leastCells(slot)) {
-      const smaller: i32 = takeFree(
-        leanest(cells < most ? cells : most, c, slot) << CELL_SHIFT,
-        CELL,
-      );
-      if (smaller != 0) return smaller;
+/** Makes a block in use that starts at a cell's start an empty slab; returns its header. `slab`: one of a group, if PINNED. */
+export function createSlab(c: i32, base: i32, slab: i32): i32 {
+  const cells: i32 = sizeOf(base) >>> CELL_SHIFT;
+  if (CHECKED) assertThat((base & (CELL - 1)) == 0 && cells <= MAX_CELLS);
+  if (!PINNED) slab = headerIn(base, cells);
+  addSlab(base, cells, slab);
+  setBase(slab, base);
+  store32(bitsOf(slab), 0);
+  store32(bitsOf(slab) + 4, 0);
+  setKind(slab, kindFor(c, reciprocalOf(c)));
+  if (PINNED) store32(slab + END_AT, base + (cells << CELL_SHIFT) - SLAB_END);
+  setCellsOf(c, cellsOf(c) + cells);
+  return slab;
+}
+
+/** Frees the block of a slab that has no slot in use and is in no list; returns the free block that it is part of. */
+function releaseSlab(c: i32, slab: i32): i32 {
+  const p: i32 = blockOf(slab);
+  const cells: i32 = sizeOf(p) >>> CELL_SHIFT;
+  setCellsOf(c, cellsOf(c) - cells);
+  if (cellsOf(c) == 0) setWarmup(c, 0);
+  removeSlab(p, cells);
+  if (PINNED) freeHeader(slab);
+  return freeUnchecked(p);
+}
+
+/** Releases an empty slab, one of the largest class that has one; returns the free block that it is part of, 0 if there is none. */
+export function releaseEmptySlab(): i32 {
+  for (let i: i32 = CLASS_COUNT - 1; i >= 0; i--) {
+    const c: i32 = classAt(i);
+    const partial: i32 = firstPartial(c);
+    if (partial != 0 && isEmpty(partial)) {
+      unlink(c, partial);
+      return releaseSlab(c, partial);
+    }
+    const current: i32 = currentSlab(c); // NO_SLAB is not empty
+    if (isEmpty(current)) {
+      expectSlab(c, current);
+      setCurrentSlab(c, noSlab());
+      return releaseSlab(c, current);
     }
   }
-  const p: i32 = takeInside(bytes, CELL);
-  return p != 0 ? p : takeBeyond(bytes, CELL);
+  return 0;
 }
 
-/** Makes an empty slab for a class; its entry, or 0 where none can be had. */
-function createSlab(c: i32): i32 {
-  const base: i32 = takeCells(c);
-  if (base == 0) return 0;
-  const cells: i32 = sizeOf(base) >>> CELL_SHIFT;
-  const end: i32 = (base >>> CELL_SHIFT) + cells;
-  if (!hasDescriptor() || !reachTo(end)) {
-    give(base);
-    return 0;
-  }
-  own(base);
-  if (load32(heap + MAP_USED) < end) store32(heap + MAP_USED, end);
-  const entry: i32 = load32(heap + NEXT_DESCRIPTOR);
-  store32(heap + NEXT_DESCRIPTOR, entry + 1);
-  mapCells(base, cells, entry);
-  const d: i32 = descriptorAt(entry);
-  store32(d, 0);
-  store32(d + 4, 0);
-  store32(d + BASE, base);
-  store32(d + KIND, kindFor(c));
-  store32(c + CELLS, load32(c + CELLS) + cells);
-  return entry;
-}
-
-/** Whether a block is to serve a request for which the class would need one more slab; always, if the map can name no more. */
-function isEarly(c: i32): bool {
-  if (load32(heap + NEXT_DESCRIPTOR) > LAST_ENTRY) return true;
-  const pages: i32 = (load32(heap + TOP) - heap) >>> PAGE_SHIFT;
-  return load16(c + WARMUP) < WARMUP_REQUESTS + (pages < MOST_PAGES ? pages : MOST_PAGES);
-}
-
-/** KIND of a slab that is neither full nor current. */
-function kindFor(c: i32): i32 {
-  return (reciprocalOf(c) << RECIPROCAL_SHIFT) | ((c - heap) >>> (CLASS_SHIFT - CLASS_UNIT));
-}
-
-/** Gives a slab that has no slot in use and is in no list back to the blocks. */
-function releaseSlab(c: i32, entry: i32): void {
-  const base: i32 = load32(descriptorAt(entry) + BASE);
-  const cells: i32 = sizeOf(base) >>> CELL_SHIFT;
-  const left: i32 = load32(c + CELLS) - cells;
-  store32(c + CELLS, left);
-  if (left == 0) store16(c + WARMUP, 0);
-  mapCells(base, cells, 0);
-  if ((base >>> CELL_SHIFT) + cells == load32(heap + MAP_USED))
-    store32(heap + MAP_USED, base >>> CELL_SHIFT);
-  freeDescriptor(entry);
-  give(base);
-}
-
-// The map ----------------------------------------------------------------------------------------------------------------
-
-/** Writes the map's entries of a slab's cells. */
-function mapCells(base: i32, cells: i32, entry: i32): void {
-  const map: i32 = mapAt(base);
-  for (let i: i32 = 0; i < cells; i++) store16(map + (i << 1), entry);
-}
-
-/** Makes the map reach up to cell `end`, not included; false without memory for that. */
-function reachTo(end: i32): bool {
-  if (load32(heap + REACH) >>> CELL_SHIFT >= end) return true;
-  const p: i32 = take(mapBytes(end), GRANULE);
-  if (p == 0) return false;
-  moveMap(p);
-  return true;
-}
-
-/** Size of a block for a map that reaches up to cell `end` and some way ahead. */
-function mapBytes(end: i32): i32 {
-  const cells: i32 = end - (heap >>> CELL_SHIFT);
-  return blockSizeFor((cells + (cells >>> AHEAD_SHIFT) + LEAST_AHEAD) << 1);
-}
-
-/**
- * Gives what the map has too much back, if it is much; looks at `most` of its cells to find out, or all (0). Whether it was
- * much.
- */
-function shortenMap(most: i32): bool {
-  const map: i32 = load32(heap + MAP_BLOCK);
-  if (map == 0) return false;
-  let end: i32 = load32(heap + MAP_USED);
-  for (let left: i32 = most == 0 ? -1 : most; end != heap >>> CELL_SHIFT && left != 0; left--) {
-    if (entryOf((end - 1) << CELL_SHIFT) != 0) break;
-    end--;
-  }
-  store32(heap + MAP_USED, end);
-  const bytes: i32 = mapBytes(end);
-  if (sizeOf(map) - bytes <= bytes >>> AHEAD_SHIFT) return false;
-  shrink(map, bytes);
-  store32(heap + REACH, reachOfMap());
-  return true;
-}
-
-/** How far the map reaches: as far as its block has entries for. */
-export function reachOfMap(): i32 {
-  const end: i32 = (heap >>> CELL_SHIFT) + ((sizeOf(load32(heap + MAP_BLOCK)) - HEADER) >>> 1);
-  return (end < LAST_CELL ? end : LAST_CELL) << CELL_SHIFT;
-}
-
-/** Puts the map, if it is the last block, into a free block; false where it is not, or none has the room. */
-export function lowerMap(): bool {
-  const map: i32 = load32(heap + MAP_BLOCK);
-  const p: i32 = isLast(map) ? takeFree(sizeOf(map), GRANULE) : 0;
-  if (p == 0) return false;
-  moveMap(p);
-  return true;
-}
-
-/** Makes the block at `p`, not smaller than the one that was, that of the map. */
-function moveMap(p: i32): void {
-  const old: i32 = load32(heap + MAP_BLOCK);
-  const firstCell: i32 = heap >>> CELL_SHIFT;
-  const payload: i32 = sizeOf(p) - HEADER;
-  const kept: i32 = old == 0 ? 0 : sizeOf(old) - HEADER;
-  own(p);
-  copy(p, old, kept);
-  zero(p + kept, payload - kept);
-  store32(heap + MAP_BLOCK, p);
-  store32(heap + MAP, p - (firstCell << 1));
-  store32(heap + REACH, reachOfMap());
-  if (old != 0) give(old);
-}
-
-// Descriptors ------------------------------------------------------------------------------------------------------------
-
-/** Whether there is a descriptor for one slab more; false without memory for it. */
-function hasDescriptor(): bool {
-  return load32(heap + NEXT_DESCRIPTOR) - FIRST_ENTRY < tableRoom() || extendTable();
-}
-
-/** Takes a descriptor out of the table, where the last one takes its place. */
-function freeDescriptor(entry: i32): void {
-  const last: i32 = load32(heap + NEXT_DESCRIPTOR) - 1;
-  store32(heap + NEXT_DESCRIPTOR, last);
-  if (entry != last) moveDescriptor(last, entry);
-  if ((last - FIRST_ENTRY) << 2 < tableRoom() - 2 * LEAST_DESCRIPTORS) shortenTable();
-}
-
-/** Gives a slab another entry: all that leads to it is changed. */
-function moveDescriptor(from: i32, to: i32): void {
-  const d: i32 = descriptorAt(to);
-  copy(d, descriptorAt(from), DESCRIPTOR_BYTES);
-  const base: i32 = load32(d + BASE);
-  mapCells(base, sizeOf(base) >>> CELL_SHIFT, to);
-  const c: i32 = classOf(d);
-  if ((load32(d + KIND) & IS_CURRENT) != 0) store32(c + CURRENT, d);
-  else if (!isFull(d)) {
-    const links: i32 = load32(linksAt(from));
-    const next: i32 = links & 0xffff;
-    const previous: i32 = links >>> 16;
-    store32(linksAt(to), links);
-    store16(next != 0 ? linksAt(next) + PREVIOUS : c + TAIL, to);
-    store16(previous != 0 ? linksAt(previous) + NEXT : c + HEAD, to);
-    if (load16(c + KEPT) == from) store16(c + KEPT, to);
-  }
-}
-
-/** Descriptors that the table has room for: their links begin where that ends. */
-export function tableRoom(): i32 {
-  const table: i32 = load32(heap + TABLE_BLOCK);
-  return table == 0 ? 0 : (linksAt(FIRST_ENTRY) - table) >>> DESCRIPTOR_SHIFT;
-}
-
-/** Descriptors, with their links, for which there is room in a block. */
-export function roomIn(size: i32): i32 {
-  return ((size - HEADER) / (DESCRIPTOR_BYTES + LINKS_BYTES)) | 0;
-}
-
-/** Size of a block for a table that has room for half as many descriptors again as there are. */
-function tableBytes(): i32 {
-  const has: i32 = load32(heap + NEXT_DESCRIPTOR) - FIRST_ENTRY;
-  return blockSizeFor((has + (has >>> 1) + LEAST_DESCRIPTORS) * (DESCRIPTOR_BYTES + LINKS_BYTES));
-}
-
-/** Makes the table longer; false without memory for it. */
-function extendTable(): bool {
-  const p: i32 = take(tableBytes(), GRANULE);
-  if (p == 0) return false;
-  moveTable(p);
-  return true;
-}
-
-/** Gives what a table has too much back. */
-function shortenTable(): void {
-  const table: i32 = load32(heap + TABLE_BLOCK);
-  const bytes: i32 = tableBytes();
-  const links: i32 = table + (roomIn(bytes) << DESCRIPTOR_SHIFT);
-  copy(links, linksAt(FIRST_ENTRY), roomIn(bytes) << LINKS_SHIFT);
-  store32(heap + LINKS, links - (FIRST_ENTRY << LINKS_SHIFT));
-  shrink(table, bytes);
-}
-
-/** Puts the table, if it is the last block, into a free block; false where it is not, or none has the room. */
-export function lowerTable(): bool {
-  const table: i32 = load32(heap + TABLE_BLOCK);
-  const p: i32 = isLast(table) ? takeFree(sizeOf(table), GRANULE) : 0;
-  if (p == 0) return false;
-  moveTable(p);
-  return true;
-}
-
-/** Makes the block at `p` the table; what leads to descriptors by address moves along. */
-function moveTable(p: i32): void {
-  const old: i32 = load32(heap + TABLE_BLOCK);
-  const oldLinks: i32 = linksAt(FIRST_ENTRY);
-  const has: i32 = tableRoom();
-  own(p);
-  store32(heap + TABLE_BLOCK, p);
-  const links: i32 = p + (roomIn(sizeOf(p)) << DESCRIPTOR_SHIFT);
-  store32(heap + TABLE, p - (FIRST_ENTRY << DESCRIPTOR_SHIFT));
-  store32(heap + LINKS, links - (FIRST_ENTRY << LINKS_SHIFT));
-  if (old == 0) return;
-  copy(p, old, has << DESCRIPTOR_SHIFT);
-  copy(links, oldLinks, has << LINKS_SHIFT);
+/** No class has a slab any more. Their blocks and their entries in the map are left. */
+export function forgetSlabs(): void {
+  store32(bitsOf(noSlab()), -1);
+  store32(bitsOf(noSlab()) + 4, -1);
   for (let i: i32 = 0; i < CLASS_COUNT; i++) {
     const c: i32 = classAt(i);
-    const d: i32 = load32(c + CURRENT);
-    if (d != heap + NO_SLAB) store32(c + CURRENT, d - old + p);
+    setCurrentSlab(c, noSlab());
+    setFirstPartial(c, 0);
+    setLastPartial(c, 0);
+    setCellsOf(c, 0);
+    setWarmup(c, 0);
   }
-  give(old);
+}
+
+// Splitting sparse slabs --------------------------------------------------------------------------------------------------
+//
+// Phases of different sizes leave slabs in which few slots are in use, and other classes cannot use the rest. Before the heap
+// grows, some of them give up their free cells. A slab keeps the cells from its first slot in use to its last one, and is split
+// where whole cells between two are free:
+//
+//     ┌──────┬──────┬──────┬──────┬──────┬──────┬──────┬──────┐
+//     │      │   ██ │ █    │      │      │      │  █   │     H│
+//     └──────┴──────┴──────┴──────┴──────┴──────┴──────┴──────┘
+//      free  └──────────────────┘ free   free   └─────────────┘
+//             new slab          H                old slab        the last cell of each part has room for its header, if
+//                                                                   need be a cell that is free
+//
+// Not in the PINNED layout, where headers do not move.
+
+/** Slabs of a class that one call looks at. */
+const LOOKED: i32 = 2;
+/** A slab is sparse if less than this part of its slots is in use: a quarter. */
+const SPARSE_SHIFT: i32 = 2;
+
+/** Splits sparse slabs of class `c`, the first few of its list; returns whether that freed memory. */
+export function splitSparse(c: i32): bool {
+  let freed: bool = false;
+  const last: i32 = lastPartial(c);
+  for (let left: i32 = LOOKED; left > 0 && firstPartial(c) != 0; left--) {
+    const slab: i32 = takePartial(c);
+    const used: i32 = bitCount(bitsOf(slab));
+    const isSparse: bool = used != 0 && used << SPARSE_SHIFT < slotCount(slab);
+    if (isSparse && splitSlab(c, slab)) freed = true;
+    else append(c, slab);
+    if (slab == last) break;
+  }
+  return freed;
+}
+
+/** Splits a slab that is in no list, and puts its parts into the list; false, with nothing changed, if it has no free cells. */
+function splitSlab(c: i32, slab: i32): bool {
+  let freed: bool = freeCellsFrom(c, slab, blockOf(slab));
+  for (;;) {
+    const slot: i32 = gapAfter(c, slab);
+    if (slot == 64) break;
+    const start: i32 = splitAfter(c, slab, slot);
+    if (isEmpty(slab)) {
+      setBase(slab, start);
+      releaseSlab(c, slab);
+      return true;
+    }
+    freeCellsFrom(c, slab, start);
+    freed = true;
+  }
+  if (freed) putBack(c, slab);
+  return freed;
+}
+
+/** Puts a part of a split slab into the list, or marks it as full: it may have one slot. */
+function putBack(c: i32, slab: i32): void {
+  if (firstFreeSlot(slab) < slotCount(slab)) append(c, slab);
+  else setKind(slab, kindFor(c, 0));
+}
+
+/** The first slot in use after which the slab can be split: whole cells are free behind its part; 64 if there is none. */
+function gapAfter(c: i32, slab: i32): i32 {
+  const size: i32 = slotSize(c);
+  for (let slot: i32 = firstSet(bitsOf(slab)); slot < 64;) {
+    const next: i32 = nextSet(bitsOf(slab), slot + 1);
+    const start: i32 = next < 64 ? slotAt(slab, size, next) & -CELL : endOfCells(slab);
+    if (below(partEnd(slab, size, slot), start)) return slot;
+    slot = next;
+  }
+  return 64;
+}
+
+function slotAt(slab: i32, size: i32, slot: i32): i32 {
+  return baseOf(slab) + multiply(slot, size);
+}
+
+/** The end of the cells of a slab. */
+function endOfCells(slab: i32): i32 {
+  return slab + SLAB_END;
+}
+
+/** Where the cells end that a part needs whose last slot this is: behind it is room for the header. */
+function partEnd(slab: i32, size: i32, slot: i32): i32 {
+  return roundUp(slotAt(slab, size, slot + 1) + SLAB_END, CELL);
+}
+
+/** Makes the cells up to those of `slot` a slab of their own; returns where the rest of the slab starts. */
+function splitAfter(c: i32, slab: i32, slot: i32): i32 {
+  const start: i32 = blockOf(slab);
+  const end: i32 = partEnd(slab, slotSize(c), slot);
+  const h: i32 = header(start);
+  const part: i32 = headerIn(start, (end - start) >>> CELL_SHIFT);
+  setHeader(end, sizeIn(h) - (end - start), IN_USE | PREVIOUS_IN_USE);
+  setHeader(start, end - start, h & FLAGS);
+  addSlab(start, (end - start) >>> CELL_SHIFT, part);
+  setBase(part, baseOf(slab));
+  store32(bitsOf(part), 0);
+  store32(bitsOf(part) + 4, 0);
+  setKind(part, kindOf(slab));
+  for (let i: i32 = firstSet(bitsOf(slab)); i <= slot; i = nextSet(bitsOf(slab), i)) {
+    flipBit(bitsOf(part), i);
+    flipBit(bitsOf(slab), i);
+  }
+  putBack(c, part);
+  moveBase(c, slab, end);
+  return end;
+}
+
+/** Frees the cells of a slab, which start at `from`, before that of the first slot in use; returns whether there were any. */
+function freeCellsFrom(c: i32, slab: i32, from: i32): bool {
+  const start: i32 = slotAt(slab, slotSize(c), firstSet(bitsOf(slab))) & -CELL;
+  moveBase(c, slab, start);
+  if (start == from) return false;
+  const cells: i32 = (start - from) >>> CELL_SHIFT;
+  setHeader(start, sizeOf(from) - (start - from), IN_USE | PREVIOUS_IN_USE);
+  setHeader(from, start - from, header(from) & FLAGS);
+  setCellsOf(c, cellsOf(c) - cells);
+  removeSlab(from, cells);
+  freeBlock(from);
+  return true;
+}
+
+/** Makes the first slot that starts at `address` or above the first slot of the slab; none below is in use. */
+function moveBase(c: i32, slab: i32, address: i32): void {
+  if (!below(baseOf(slab), address)) return;
+  const size: i32 = slotSize(c);
+  const slots: i32 = ((address - baseOf(slab) + size - 1) / size) | 0;
+  shiftBits(bitsOf(slab), slots);
+  setBase(slab, slotAt(slab, size, slots));
+}
+
+// PINNED layout: groups of headers ----------------------------------------------------------------------------------------
+
+export const GROUP: i32 = 1024;
+export const GROUP_HEADERS: i32 = 30;
+const NEXT_GROUP_AT: i32 = 8;
+const GROUP_LINK_AT: i32 = NEXT_GROUP_AT + 4;
+/** The first header: 32 bytes each, of which the first 4 are not used, so that the bits are at a multiple of 8. */
+const HEADERS_AT: i32 = 36;
+
+export function nextGroup(group: i32): i32 {
+  return load32(group + NEXT_GROUP_AT);
+}
+
+/** The word that leads to a group: that of another one, or of the control block. */
+export function groupLink(group: i32): i32 {
+  return load32(group + GROUP_LINK_AT);
+}
+
+/** The word of a group that leads to the next one; that of the control block for 0. */
+export function groupLinkAt(group: i32): i32 {
+  return group == 0 ? heap + GROUPS_AT : group + NEXT_GROUP_AT;
+}
+
+/** The header in a group with this number. */
+export function headerAt(group: i32, index: i32): i32 {
+  return group + HEADERS_AT + (index << 5);
+}
+
+/** A header of a group for a new slab; 0 if there is no group with a free one. */
+export function takeHeader(): i32 {
+  const group: i32 = firstGroup();
+  if (group == 0) return 0;
+  const index: i32 = firstClear(group);
+  setFirstClear(group, index);
+  if (firstClear(group) == GROUP_HEADERS) unlinkGroup(group);
+  return headerAt(group, index);
+}
+
+/** Makes a block in use, of GROUP bytes at a multiple of GROUP, the first group. */
+export function createGroup(group: i32): void {
+  setHeader(group, sizeOf(group), (header(group) & FLAGS) | METADATA);
+  store32(group, 0);
+  store32(group + 4, 0);
+  linkGroup(group);
+}
+
+/** Frees a header. Its memory stays a header, so that a late double free finds no slot in use there. */
+export function freeHeader(slab: i32): void {
+  const group: i32 = slab & -GROUP;
+  if (firstClear(group) == GROUP_HEADERS) linkGroup(group);
+  flipBit(group, (slab - headerAt(group, 0)) >>> 5);
+}
+
+function linkGroup(group: i32): void {
+  const next: i32 = firstGroup();
+  store32(groupLinkAt(group), next);
+  store32(group + GROUP_LINK_AT, groupLinkAt(0));
+  if (next != 0) store32(next + GROUP_LINK_AT, groupLinkAt(group));
+  setFirstGroup(group);
+}
+
+function unlinkGroup(group: i32): void {
+  const next: i32 = nextGroup(group);
+  store32(groupLink(group), next);
+  if (next != 0) store32(next + GROUP_LINK_AT, groupLink(group));
 }

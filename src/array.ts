@@ -1,6 +1,6 @@
 /** A typed array in a heap, which stays whole when the memory grows. */
 
-import { MAX_SIZE } from "../engine/layout.ts";
+import { MAX_SIZE } from "../engine/block.ts";
 import { Block } from "./block.ts";
 import { badOptions, HeapError, shown } from "./errors.ts";
 import type { Heap, TypedArrayType } from "./heap.ts";

@@ -25,12 +25,17 @@ export interface Engine {
   heap_reset(): number;
   heap_trim(): number;
   heap_stat(which: number): number;
+  heap_error(): number;
+}
+
+/** What the library calls of the inspector, which reads the heap of either engine and changes nothing. */
+export interface Inspector {
+  heap_inspect(controlBlock: number): void;
   heap_walk(entry: number): number;
   heap_walked_size(): number;
   heap_walked_kind(): number;
   heap_check(): number;
   heap_check_at(): number;
-  heap_error(): number;
 }
 
 /**

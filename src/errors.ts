@@ -1,5 +1,6 @@
 /** What can be wrong with a call, and the error that says it. */
 
+import { MAX_ALIGNMENT, MAX_SIZE } from "../engine/block.ts";
 import {
   BAD_OPTIONS,
   CORRUPT,
@@ -7,18 +8,16 @@ import {
   INVALID_ALIGNMENT,
   INVALID_POINTER,
   INVALID_SIZE,
-  MAX_ALIGNMENT,
-  MAX_SIZE,
   OUT_OF_HEAP,
   OUT_OF_MEMORY,
-} from "../engine/layout.ts";
+} from "../engine/errors.ts";
 
 /**
  * What was wrong:
  *
  * - `OUT_OF_MEMORY`: no free block fits, and the memory can't grow or the limit is reached
  * - `INVALID_SIZE`: a size that is no whole number of bytes from 0 to 2147418112
- * - `INVALID_ALIGNMENT`: an alignment that is no power of two from 1 to 65536
+ * - `INVALID_ALIGNMENT`: an alignment that is not a power of two from 1 to 1073741824 (1 GiB)
  * - `DOUBLE_FREE`: a pointer to a block that was deallocated before
  * - `INVALID_POINTER`: a pointer that is not the start of a block: inside one, misaligned, never allocated
  * - `OUT_OF_HEAP`: a pointer to memory that is not this heap's
@@ -51,7 +50,7 @@ const CODES: Readonly<Record<number, HeapErrorCode>> = {
 
 /**
  * Every error of the library. Every block is then as it was before the call, or else `code` is `CORRUPT`; a request that
- * fails for want of memory may have joined free memory or moved the break, so that later blocks lie elsewhere.
+ * fails for want of memory may have coalesced free memory or moved the break, so that later blocks lie elsewhere.
  */
 export class HeapError extends Error {
   static {

@@ -7,12 +7,19 @@ declare module "*/generated/js-engine.js" {
     | undefined;
 }
 
+declare module "*/generated/inspector.js" {
+  /** A new inspector on a memory, of no heap yet. */
+  export function createInspector(
+    memory: import("./memories.ts").HeapMemory,
+  ): import("./engine.ts").Inspector;
+}
+
 declare module "*/generated/wasm.js" {
   /** The bytes of heap.wasm, or of heap.shared.wasm. */
   export const heapWasm: ((shared: boolean) => Uint8Array<ArrayBuffer>) | undefined;
 }
 
 declare module "*/generated/invariants.js" {
-  /** What each invariant of engine/layout.ts says, by its name: "B3". */
+  /** The sentence of each invariant of the engine, by its name: "B3". */
   export const INVARIANTS: Readonly<Record<string, string>>;
 }

@@ -1,17 +1,13 @@
 /** The heap: what the engine does, for JavaScript. */
 
 import { INVARIANTS } from "../build/generated/invariants.js";
-import {
-  INVALID_SIZE,
-  MAX_ALIGNMENT,
-  MAX_SMALL,
-  OK,
-  OUT_OF_HEAP,
-  OUT_OF_MEMORY,
-} from "../engine/layout.ts";
+import { createInspector } from "../build/generated/inspector.js";
+import { MAX_ALIGNMENT } from "../engine/block.ts";
+import { MAX_SMALL } from "../engine/classes.ts";
+import { INVALID_SIZE, OK, OUT_OF_HEAP, OUT_OF_MEMORY } from "../engine/errors.ts";
 import { bytesOf, expectTypedArray, HeapArray } from "./array.ts";
 import { Block } from "./block.ts";
-import { type Engine, type EngineName, engineOn } from "./engine.ts";
+import { type Engine, type EngineName, engineOn, type Inspector } from "./engine.ts";
 import {
   badOptions,
   corrupt,
@@ -56,7 +52,7 @@ export interface HeapOptions {
    */
   margin?: number;
   /**
-   * Which free block serves a request: `"best"` (default), the smallest that a bounded search finds; `"first"`, the one
+   * Which free block serves a request: `"best"` (default), the smallest that is large enough; `"first"`, the one
    * at the lowest address; `"next"`, the first one after the last that was taken. The last two take time linear in the
    * number of blocks, and are there to be compared.
    */
@@ -75,7 +71,7 @@ export interface HeapOptions {
 
 /** What is in the heap, in bytes and numbers of blocks. Objects in slabs count as blocks. */
 export interface HeapStats {
-  /** Footprint: bytes between base and break that are the heap's, its own tables included. */
+  /** Footprint: bytes between base and break that are the heap's, metadata included. */
   heapBytes: number;
   /** The largest footprint so far. */
   peakHeapBytes: number;
@@ -100,10 +96,10 @@ export interface HeapStats {
 }
 
 /**
- * What lies at an address: a block, free or in use; in slabs, which serve small sizes, a slot, free or in use; the heap's
- * own tables; a gap, where memory that somebody else grew lies between two parts of the heap.
+ * What lies at an address: a block, free or in use; in slabs, which serve small sizes, a slot, free or in use; metadata of
+ * the heap; a foreign region, which is memory between two parts of the heap that was grown by other code.
  */
-export type EntryKind = "free" | "used" | "free-slot" | "used-slot" | "table" | "gap";
+export type EntryKind = "free" | "used" | "free-slot" | "used-slot" | "metadata" | "foreign";
 
 /** A stretch of the heap. */
 export interface Entry {
@@ -126,7 +122,14 @@ export interface TypedArrayType<View> {
 }
 
 /** In the order of the engine's numbers. */
-const KINDS: readonly EntryKind[] = ["free", "used", "free-slot", "used-slot", "table", "gap"];
+const KINDS: readonly EntryKind[] = [
+  "free",
+  "used",
+  "free-slot",
+  "used-slot",
+  "metadata",
+  "foreign",
+];
 const FITS = ["best", "first", "next"] as const;
 const ENGINES = ["auto", "wasm", "js"] as const;
 const OPTIONS: readonly string[] = [
@@ -166,6 +169,8 @@ export class Heap {
   /** The engine that was picked. */
   readonly engine: EngineName;
   readonly #engine: Engine;
+  /** Undefined until the heap is inspected. */
+  #inspects: Inspector | undefined;
   /** Undefined until the first block gets an owner. */
   #owners: Owners | undefined;
 
@@ -227,8 +232,8 @@ export class Heap {
    * A block of at least `size` bytes (0 to 2147418112), with whatever the memory held before; its pointer, never 0. Size 0
    * gets a block of its own too.
    *
-   * Pointers are multiples of 16 from 16 bytes up, of 8 below, and of `alignment` where it is given: a power of two from 1
-   * to 65536. Throws `INVALID_SIZE`, `INVALID_ALIGNMENT`, `OUT_OF_MEMORY`. Cost: bounded, but for moves of the break.
+   * Pointers are multiples of 16 from 16 bytes up, of 8 below, and of `alignment` if it is given: a power of two from 1
+   * to 1073741824 (1 GiB). Throws `INVALID_SIZE`, `INVALID_ALIGNMENT`, `OUT_OF_MEMORY`. Cost: bounded, but for moves of the break.
    */
   allocate(size: number, alignment?: number): number {
     const pointer = this.tryAllocate(size, alignment);
@@ -467,7 +472,7 @@ export class Heap {
     return this.#ask((engine) => engine.heap_trim()) >>> 0;
   }
 
-  /** What is in the heap. It walks the heap, and changes it as `walk` does. Cost: linear in the number of blocks. */
+  /** What is in the heap. Changes nothing. Cost: linear in the number of blocks, since it walks the heap. */
   stats(): HeapStats {
     const stats: HeapStats = {
       heapBytes: this.#stat(0),
@@ -496,31 +501,43 @@ export class Heap {
   }
 
   /**
-   * Everything in the heap, in address order; the last entry is the free end of the heap, which may be empty. The heap
-   * must not be changed during the walk.
+   * Everything in the heap, in address order; the last entry is the top block, which may be empty. Changes nothing. The heap
+   * must not be changed during the walk. Cost: constant for each entry.
    *
-   * Blocks that are held for a next request of their size are joined with their free neighbours first: that changes the
-   * heap, and where later blocks will lie, but nothing that is in use. Cost: bounded for each entry and each held block.
+   * @throws {HeapError} `CORRUPT` if a block's header was overwritten.
    */
   *walk(): Generator<Entry, void, undefined> {
-    const next = (entry: number): number => this.#ask((engine) => engine.heap_walk(entry)) >>> 0;
-    for (let last = 0, at = next(0); at !== 0; last = at, at = next(at)) {
+    const inspector = this.#inspector();
+    for (let last = 0, at = inspector.heap_walk(0) >>> 0; at !== 0;) {
       if (at <= last) throw corrupt(`the block at ${last} leads back to ${at}`, last);
-      const kind = KINDS[this.#engine.heap_walked_kind()]!;
-      yield { address: at, size: this.#engine.heap_walked_size() >>> 0, kind };
+      const kind = KINDS[inspector.heap_walked_kind()]!;
+      yield { address: at, size: inspector.heap_walked_size() >>> 0, kind };
+      last = at;
+      at = inspector.heap_walk(at) >>> 0;
     }
   }
 
   /**
-   * Proves every invariant of the heap. Throws `CORRUPT` with the name of the first that is broken, what it says and
-   * where; something then wrote outside of its block. Cost: linear in the number of blocks and slabs.
+   * Proves every invariant of the heap; changes nothing. Cost: linear in the number of blocks and slabs.
+   *
+   * @throws {HeapError} `CORRUPT` with the first violated invariant and its address: something wrote outside of its block.
    */
   check(): void {
-    const code = this.#ask((engine) => engine.heap_check());
+    const inspector = this.#inspector();
+    const code = inspector.heap_check();
     if (code === 0) return;
     const name = String.fromCharCode(code >> 8) + (code & 255);
-    const at = this.#engine.heap_check_at() >>> 0;
-    throw corrupt(`${name} is broken at ${at}: ${INVARIANTS[name]}`, at);
+    const at = inspector.heap_check_at() >>> 0;
+    throw corrupt(`invariant ${name} is violated at ${at}: ${INVARIANTS[name]}`, at);
+  }
+
+  /** Reads the heap as it is now, without the engine. */
+  #inspector(): Inspector {
+    expectMemory(this.memory); // which may have been transferred
+    const controlBlock = this.#stat(3);
+    this.#inspects ??= createInspector(this.memory);
+    this.#inspects.heap_inspect(controlBlock);
+    return this.#inspects;
   }
 
   /**

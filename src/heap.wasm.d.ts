@@ -12,6 +12,9 @@
  * pointers are byte offsets; all are 32-bit words, and what comes back above 2 GiB is negative: `p >>> 0` is the address.
  * What goes in is not checked to be a word: the platform cuts `2 ** 32` down to 0.
  *
+ * `heap.debug.wasm` has the same exports, and functions that inspect the heap: `heap_check`, `heap_check_at`, `heap_walk`,
+ * `heap_walked_size`, `heap_walked_kind` and `heap_inspect`.
+ *
  * @module heapwright/heap.wasm
  */
 
@@ -30,7 +33,7 @@ export function calloc(count: number, size: number): number;
  */
 export function realloc(pointer: number, size: number): number;
 
-/** A block at a multiple of `alignment`, a power of two up to 65536; 0 when memory is out or the alignment is wrong. */
+/** Allocates a block at a multiple of `alignment`, a power of two up to 2^30; 0 if memory is out or the alignment is invalid. */
 export function aligned_alloc(alignment: number, size: number): number;
 
 /** The same as `aligned_alloc`, by its older name. */
@@ -62,12 +65,6 @@ export function heap_attach(base: number): number;
 
 /** Address where the heap ends now; 0 before there is one. */
 export function heap_break(): number;
-
-/**
- * Proves every invariant: 0, or the first that is broken, as its letter's character code × 256 + its number. Cost: linear
- * in the number of blocks and slabs.
- */
-export function heap_check(): number;
 
 /**
  * Why the last call failed: 1 out of memory, 2 invalid size, 3 invalid alignment, 4 double free, 5 invalid pointer, 6 out

@@ -236,7 +236,7 @@ describe("heapwright replay", () => {
     expect(out).toMatch(/^packed +4 /m);
     expect(out).toContain("good at its fullest, after op 2 of 4: 300 B live in ");
     // The footprint from its start: the control block is in use.
-    expect(out).toMatch(/^00000000 {2}#[-.+*#]+$/m);
+    expect(out).toMatch(/^00000010 {2}#[-.+*#]+$/m);
     const widest = Math.max(...out.split("\n").map((line) => line.length));
     expect(widest).toBeLessThanOrEqual(80);
     // Neither colours nor anything beyond ASCII: this is a pipe in a C locale.
@@ -640,11 +640,11 @@ describe("reports", () => {
           { address: 1040, size: 16, kind: "free" },
           { address: 1056, size: 4, kind: "used-slot" },
           { address: 1060, size: 12, kind: "free-slot" },
-          { address: 1072, size: 8, kind: "table" },
+          { address: 1072, size: 8, kind: "metadata" },
           { address: 1080, size: 8, kind: "free" },
           { address: 1088, size: 12, kind: "used" },
           { address: 1100, size: 4, kind: "free" },
-          { address: 1104, size: 32, kind: "gap" },
+          { address: 1104, size: 32, kind: "foreign" },
           { address: 1136, size: 8, kind: "used" },
         ),
       ).toEqual([
@@ -678,7 +678,7 @@ describe("reports", () => {
         snapshot(
           { address: 0, size: 16, kind: "used" },
           { address: 16, size: 16, kind: "used-slot" },
-          { address: 32, size: 16, kind: "table" },
+          { address: 32, size: 16, kind: "metadata" },
         ),
         colour,
       );

@@ -6,15 +6,34 @@ import { fileURLToPath } from "node:url";
 
 import { describe, expect, test } from "vitest";
 
+import { HEADER } from "../engine/block.ts";
+import * as control from "../engine/control.ts";
+
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** The engine's files from the lowest up; each may import those before it, and "#memory". */
-const ENGINE = ["layout", "break", "bins", "blocks", "slabs", "heap", "check", "c-abi"];
+const ENGINE = [
+  "errors",
+  "control",
+  "block",
+  "bins",
+  "map",
+  "growth",
+  "blocks",
+  "classes",
+  "slabs",
+  "heap",
+  "exports",
+];
+/** The inspector's files from the lowest up; each may import those before it, and all of the engine. */
+const INSPECTOR = ["walk", "check", "exports", "inspector"];
+/** Files that compute addresses: the picture of what they read and write is at their top. */
+const DRAWN = ["control", "block", "map", "slabs"];
 
 /** What a folder's files may import, as a path from the root; "node:" and packages by their own names. */
 const FOLDERS: Record<string, RegExp> = {
   "engine/memory": /^engine\/memory\/[^/]+$/,
-  src: /^(src\/[^/]+|engine\/layout\.ts|build\/generated\/[^/]+)$/,
+  src: /^(src\/[^/]+|engine\/(block|classes|errors)\.ts|build\/generated\/[^/]+)$/,
   "src/trace": /^(src\/.+|node:(fs|stream|zlib))$/,
   cli: /^(cli\/.+|src\/.+|node:.+|[^/.]+)$/,
 };
@@ -51,6 +70,65 @@ describe("engine", () => {
   });
 });
 
+test("the files of the inspector are the ones that have a place in the order", () => {
+  expect(filesIn("engine/inspect").toSorted()).toEqual(
+    INSPECTOR.map((name) => `${name}.ts`).toSorted(),
+  );
+});
+
+describe("engine/inspect", () => {
+  test.each(INSPECTOR)("%s.ts imports only the engine and what is below it", (name) => {
+    const below = [
+      "#memory",
+      ...ENGINE.filter((each) => each !== "exports").map((each) => `engine/${each}.ts`),
+      ...INSPECTOR.slice(0, INSPECTOR.indexOf(name)).map((each) => `engine/inspect/${each}.ts`),
+    ];
+    const imports = importsOf("engine/inspect", `${name}.ts`);
+    expect(imports.filter((from) => !below.includes(from))).toEqual([]);
+  });
+});
+
+describe("the control block", () => {
+  const source = readFileSync(join(root, "engine/control.ts"), "utf8");
+  const constants: Record<string, unknown> = { ...control };
+
+  /** The offsets in the drawing from the line with this title on, up to an empty line, by name. */
+  function drawn(title: string): Map<string, number> {
+    const [, table] = source.split(`//     ${title}\n`);
+    const lines = table!.split("\n//\n")[0]!.matchAll(/^\/\/ +(\d+) {2}([A-Z_]+)(?= {2})/gm);
+    return new Map([...lines].map(([, offset, name]) => [name!, Number(offset)]));
+  }
+
+  test("is drawn with the offsets that the constants have", () => {
+    const fields = drawn("offset from `heap`");
+    const inRecord = drawn("offset in a class record");
+    expect(fields.get("HEADER")).toBe(control.CONTROL - HEADER);
+    expect(source).toContain(`ends, at ${control.CONTROL}\n`);
+    fields.delete("HEADER");
+    for (const [name, offset] of inRecord) fields.set(name, control.CLASSES_AT + offset);
+    const expected = Object.keys(constants)
+      .filter((name) => name.endsWith("_AT"))
+      .map((name) => [name.slice(0, -3), constants[name]]);
+    expect(Object.fromEntries(fields)).toEqual(Object.fromEntries(expected));
+  });
+
+  test("is drawn in the order of the offsets", () => {
+    for (const title of ["offset from `heap`", "offset in a class record"]) {
+      const offsets = [...drawn(title).values()];
+      expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
+    }
+  });
+});
+
+test.each([
+  ...ENGINE.filter((name) => !DRAWN.includes(name)),
+  ...INSPECTOR.map((name) => `inspect/${name}`),
+])("engine/%s.ts loads and stores at no offset", (name) => {
+  const source = readFileSync(join(root, `engine/${name}.ts`), "utf8");
+  const calls = [...source.matchAll(/\b(?:load|store)(?:8|32)\(([^,;\n]*)/g)];
+  expect(calls.map(([, address]) => address!).filter((each) => /[-+]/.test(each))).toEqual([]);
+});
+
 describe.each(Object.keys(FOLDERS))("%s", (folder) => {
   test.each(filesIn(folder))("%s imports only what is below it", (name) => {
     expect(importsOf(folder, name).filter((from) => !FOLDERS[folder]!.test(from))).toEqual([]);
@@ -68,7 +146,7 @@ test("the three seams have the same functions", () => {
     "engine/memory/counting.ts",
   ].map((file) => {
     const source = readFileSync(join(root, file), "utf8");
-    const own = [...source.matchAll(/^export function (\w+)/gm)].map(([, name]) => name!);
+    const own = [...source.matchAll(/^export (?:function|const) (\w+)/gm)].map(([, name]) => name!);
     const passedOn =
       /^export \{([^}]*)\} from/m
         .exec(source)?.[1]
@@ -77,7 +155,8 @@ test("the three seams have the same functions", () => {
     return [...own, ...passedOn];
   });
   const [wasm, typed, counting] = names as [string[], string[], string[]];
-  const used = new Set(ENGINE.flatMap((name) => namesFromSeam(`${name}.ts`)));
+  const files = [...ENGINE, ...INSPECTOR.map((name) => `inspect/${name}`)];
+  const used = new Set(files.flatMap(namesFromSeam));
   for (const seam of [wasm, typed, counting])
     expect([...used].filter((name) => !seam.includes(name))).toEqual([]);
   expect(wasm.filter((name) => !used.has(name))).toEqual([]);
@@ -85,9 +164,9 @@ test("the three seams have the same functions", () => {
 
 /** The functions of the seam that a file of the engine uses. */
 function namesFromSeam(name: string): string[] {
-  const source = readFileSync(join(root, "engine", name), "utf8");
-  return /import \{([^}]*)\} from "#memory"/
-    .exec(source)![1]!
+  const source = readFileSync(join(root, `engine/${name}.ts`), "utf8");
+  const names = /import \{([^}]*)\} from "#memory"/.exec(source)?.[1] ?? "";
+  return names
     .split(",")
     .map((each) => each.trim())
     .filter(Boolean);

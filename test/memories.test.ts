@@ -168,7 +168,7 @@ describe.each(PLACES.filter(({ kind }) => kind.grows))(
         ).toBe(true);
         expect(errorOf(() => heap.deallocate(start + 4096)).code).toBe("OUT_OF_HEAP");
       }
-      const gaps = [...heap.walk()].filter(({ kind: what }) => what === "gap");
+      const gaps = [...heap.walk()].filter(({ kind: what }) => what === "foreign");
       expect(gaps.length).toBeGreaterThan(0);
       const { heapBytes, base, break: end } = heap.stats();
       expect(heapBytes).toBeLessThanOrEqual(end - base - theirs.length * PAGE);
@@ -187,7 +187,7 @@ describe.each(PLACES.filter(({ kind }) => kind.grows))(
       const p = heap.allocate(8 * PAGE);
       fill(heap, p, 8 * PAGE);
       expect(p + 8 * PAGE).toBeLessThan(12 * PAGE);
-      expect([...heap.walk()].some(({ kind: what }) => what === "gap")).toBe(false);
+      expect([...heap.walk()].some(({ kind: what }) => what === "foreign")).toBe(false);
       growBy(memory, 1);
       fill(heap, heap.allocate(6 * PAGE), 6 * PAGE);
       expectFilled(heap, p, 8 * PAGE);

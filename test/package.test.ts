@@ -68,11 +68,12 @@ it("has no fault that publint finds", async () => {
   expect(messages.map((message) => formatMessage(message, pkg!))).toEqual([]);
 });
 
-it("holds the library, its typings, both wasm files, what modules are compiled with and the command, and no more", () => {
+it("contains the library, its typings, the wasm files, the files that modules are compiled with and the command, and nothing else", () => {
   const files = readdirSync(join(installed, "dist")).toSorted();
   expect(files.filter((name) => !name.endsWith(".d.ts"))).toEqual([
     "THIRD-PARTY-NOTICES.txt",
     "cli.js",
+    "heap.debug.wasm",
     "heap.shared.wasm",
     "heap.wasm",
     "index.js",
@@ -120,27 +121,42 @@ it("has the sizes in its README that npm run size holds it to", () => {
   for (const { limit } of checks) expect(beginning).toContain(limit);
 });
 
-it.each(["heap.wasm", "heap.shared.wasm"])("has typings that are true of %s", (name) => {
-  const typings = readFileSync(join(installed, "dist/heap.wasm.d.ts"), "utf8");
-  const typed = new Map(
-    [...typings.matchAll(/^export function (\w+)\((.*)\)/gm)].map(([, each, parameters]) => [
-      each!,
-      parameters === "" ? 0 : parameters!.split(",").length,
-    ]),
-  );
-  const shared = name === "heap.shared.wasm";
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 100, shared });
-  const module = new WebAssembly.Module(readFileSync(join(installed, "dist", name)));
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  for (const [each, parameters] of typed) {
-    expect([each, (exports[each] as (() => unknown) | undefined)?.length]).toEqual([
-      each,
-      parameters,
-    ]);
-  }
-  const own = Object.keys(exports).filter((each) => !each.startsWith("heap_"));
-  expect([...typed.keys()]).toEqual(expect.arrayContaining(own));
-});
+it.each(["heap.wasm", "heap.shared.wasm", "heap.debug.wasm"])(
+  "has correct typings for %s",
+  (name) => {
+    const isDebug = name === "heap.debug.wasm";
+    const files = ["heap.wasm.d.ts", ...(isDebug ? ["heap.debug.wasm.d.ts"] : [])];
+    const typings = files
+      .map((file) => readFileSync(join(installed, "dist", file), "utf8"))
+      .join("\n");
+    const typed = new Map(
+      [...typings.matchAll(/^export function (\w+)\((.*)\)/gm)].map(([, each, parameters]) => [
+        each!,
+        parameters === "" ? 0 : parameters!.split(",").length,
+      ]),
+    );
+    const shared = name === "heap.shared.wasm";
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 100, shared });
+    const module = new WebAssembly.Module(readFileSync(join(installed, "dist", name)));
+    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+    for (const [each, parameters] of typed) {
+      expect([each, (exports[each] as (() => unknown) | undefined)?.length]).toEqual([
+        each,
+        parameters,
+      ]);
+    }
+    const own = Object.keys(exports).filter((each) => !each.startsWith("heap_"));
+    expect([...typed.keys()]).toEqual(expect.arrayContaining(own));
+    // The inspection functions are in heap.debug.wasm only.
+    const inspection = Object.keys(exports).filter((each) =>
+      /^heap_(inspect|check|walk)/.test(each),
+    );
+    expect([...typed.keys()].filter((each) => inspection.includes(each)).toSorted()).toEqual(
+      isDebug ? inspection.toSorted() : [],
+    );
+    expect(inspection.length).toBe(isDebug ? 5 : 0);
+  },
+);
 
 it("is on JSR what it is on npm, less what JSR can't have", () => {
   const jsr = JSON.parse(readFileSync(join(ROOT, "jsr.json"), "utf8")) as {
@@ -238,10 +254,10 @@ describe("a program", () => {
     expect(await bundle("Heap, struct")).toContain("getFloat64");
   });
 
-  it("uses heap.wasm by itself", () => {
+  it("uses heap.wasm without the library, and checks the heap with heap.debug.wasm", () => {
     const source = `
       import { readFileSync } from "node:fs";
-      for (const [name, shared] of [["heap.wasm", false], ["heap.shared.wasm", true]]) {
+      for (const [name, shared] of [["heap.wasm", false], ["heap.shared.wasm", true], ["heap.debug.wasm", false]]) {
         const bytes = readFileSync(new URL(import.meta.resolve("heapwright/" + name)));
         const module = new WebAssembly.Module(bytes);
         console.log(WebAssembly.Module.imports(module).map((each) => each.module + "." + each.name).join());
@@ -255,10 +271,12 @@ describe("a program", () => {
         } catch (error) {
           trapped = error instanceof WebAssembly.RuntimeError;
         }
-        console.log(p > 65536, trapped, heap_error(), heap_check());
+        console.log(p > 65536, trapped, heap_error(), heap_check?.());
       }
     `;
-    expect(run("wasm.mjs", source)).toBe("env.memory\ntrue true 4 0\n".repeat(2));
+    expect(run("wasm.mjs", source)).toBe(
+      "env.memory\ntrue true 4 undefined\n".repeat(2) + "env.memory\ntrue true 4 0\n",
+    );
   });
 });
 

@@ -357,10 +357,10 @@ describe("replaying", () => {
       *walk(): ReturnType<Heap["walk"]> {
         yield { address: 1200, size: 100, kind: "used" };
         yield { address: 1304, size: 20, kind: "free" };
-        yield { address: 1328, size: 300, kind: "table" };
+        yield { address: 1328, size: 300, kind: "metadata" };
         yield { address: 1632, size: 8, kind: "used-slot" };
         yield { address: 1640, size: 16, kind: "free-slot" };
-        yield { address: 1656, size: 40, kind: "gap" };
+        yield { address: 1656, size: 40, kind: "foreign" };
       },
       stats: () => ({ ...new ToyHeap().stats(), base: 1000, heapBytes: 656 }),
     };
@@ -374,13 +374,13 @@ describe("replaying", () => {
       heapBytes: 656,
     });
     expect([...entries].map(({ kind }) => kind)).toEqual([
-      "table",
+      "metadata",
       "used",
       "free",
-      "table",
+      "metadata",
       "used-slot",
       "free-slot",
-      "gap",
+      "foreign",
     ]);
   });
 
@@ -388,7 +388,7 @@ describe("replaying", () => {
     const fullest = await fullestOf(traceOf("a 0 32", "f 0", "a 1 48"));
     expect(fullest).toMatchObject({ op: 3, internalBytes: 0, externalBytes: 32 });
     expect([...fullest.entries]).toEqual([
-      { address: BASE, size: HEADER, kind: "table" },
+      { address: BASE, size: HEADER, kind: "metadata" },
       { address: BASE + HEADER, size: 32, kind: "free" },
       { address: BASE + 2 * HEADER + 32, size: 48, kind: "used" },
     ]);

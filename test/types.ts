@@ -90,7 +90,7 @@ expectTypeOf<keyof HeapStats>().toEqualTypeOf<
 expectTypeOf([...heap.walk()]).toEqualTypeOf<Entry[]>();
 expectTypeOf<Entry>().toEqualTypeOf<{ address: number; size: number; kind: EntryKind }>();
 expectTypeOf<EntryKind>().toEqualTypeOf<
-  "free" | "used" | "free-slot" | "used-slot" | "table" | "gap"
+  "free" | "used" | "free-slot" | "used-slot" | "metadata" | "foreign"
 >();
 
 expectTypeOf(heap.view(Float32Array, 16, 4)).toEqualTypeOf<Float32Array>();

@@ -6,14 +6,16 @@
 
 import type { AnyMemory } from "./any-memory.ts";
 
+/** Whether assertions are in the build: not in what ships. */
+export const CHECKED: bool = false;
+/** Whether metadata never moves, for heaps that several threads use; see engine/map.ts. */
+export const PINNED: bool = false;
+
 let memory: AnyMemory;
 let words: Int32Array;
-let halves: Uint16Array;
 let bytes: Uint8Array;
 /** Bytes that the views cover. */
 let reach: number;
-/** The break when the views were made; NaN where they did not reach there. */
-let seenBreak: number;
 
 /** Puts the engine onto a memory. */
 export function mount(onto: AnyMemory): void {
@@ -30,10 +32,8 @@ export function refresh(): void {
   const now = buffer();
   const length = Math.min(now.byteLength, 0xfffffff0) >>> 2;
   words = new Int32Array(now, 0, length);
-  halves = new Uint16Array(now, 0, length * 2);
   bytes = new Uint8Array(now, 0, length * 4);
   reach = now.byteLength;
-  seenBreak = NaN;
 }
 
 export function load32(address: i32): i32 {
@@ -42,14 +42,6 @@ export function load32(address: i32): i32 {
 
 export function store32(address: i32, value: i32): void {
   words[address >>> 2] = value;
-}
-
-export function load16(address: i32): i32 {
-  return halves[address >>> 1]!;
-}
-
-export function store16(address: i32, value: i32): void {
-  halves[address >>> 1] = value;
 }
 
 export function load8(address: i32): i32 {
@@ -99,6 +91,32 @@ export function setFirstClear(address: i32, bit: i32): void {
   flipBit(address, bit);
 }
 
+/** Number of the lowest set bit; 64 if there is none. */
+export function firstSet(address: i32): i32 {
+  return nextSet(address, 0);
+}
+
+/** Number of the lowest set bit from number `bit` on, at most 64; 64 if there is none. */
+export function nextSet(address: i32, bit: i32): i32 {
+  for (let each = bit; each < 64; each++) if (hasBit(address, each)) return each;
+  return 64;
+}
+
+/** How many of the 64 bits are set. */
+export function bitCount(address: i32): i32 {
+  let count = 0;
+  for (let each = 0; each < 64; each++) if (hasBit(address, each)) count++;
+  return count;
+}
+
+/** Moves each bit down by so many places, at most 64; the lowest ones are lost. */
+export function shiftBits(address: i32, count: i32): void {
+  for (let each = 0; each < 64; each++) {
+    const isSet = each + count < 64 && hasBit(address, each + count);
+    if (isSet != hasBit(address, each)) flipBit(address, each);
+  }
+}
+
 export function hasBit(address: i32, bit: i32): bool {
   return (words[(address >>> 2) + (bit >>> 5)]! & (1 << bit)) != 0;
 }
@@ -145,28 +163,25 @@ export function growTo(end: i32): bool {
   return true;
 }
 
-/** Gives the memory from `end` on back; only a resizable ArrayBuffer can. */
-export function shrinkTo(end: i32): bool {
-  if (!("resizable" in memory) || !memory.resizable) return false;
-  memory.resize(end >>> 0);
+/** Whether memory can be given back; only a resizable ArrayBuffer can. */
+export function canShrink(): bool {
+  return "resizable" in memory && memory.resizable;
+}
+
+/** Gives the memory from `end` on back, where it can. */
+export function shrinkTo(end: i32): void {
+  (memory as ArrayBuffer).resize(end >>> 0);
   refresh();
-  return true;
 }
 
-/**
- * Called first by every public function, with the heap's control block (or 0): another engine on the same heap may have
- * moved the break beyond the views, and who grows an unshared WebAssembly.Memory detaches them: reads are then undefined,
- * and writes vanish. (Their length should then be 0. Optimised code of Node 20 says otherwise.)
- */
-export function enter(heap: i32): void {
-  if (words[(heap + 8) >>> 2] != seenBreak) renew(heap);
+/** With CHECKED: the engine has a bug unless `holds`. */
+export function assertThat(holds: bool): void {
+  if (!holds) throw new Error("assertion failed");
 }
 
-function renew(heap: i32): void {
-  refresh();
-  seenBreak = words[(heap + 8) >>> 2] ?? NaN;
-}
-
+/** Ends the call as a trap does in WebAssembly. */
 export function trap(): void {
-  throw new Error("unreachable");
+  const error = new Error("unreachable");
+  error.name = "RuntimeError";
+  throw error;
 }

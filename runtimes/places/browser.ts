@@ -5,7 +5,11 @@ import type { Place, WasmFile } from "../suite/place.ts";
 /** The Place, as the address of the page has it. */
 export async function placeHere(): Promise<Place> {
   const place = new URLSearchParams(location.search).get("place")!;
-  const files = [await file("heap.wasm", false), await file("heap.shared.wasm", true)];
+  const files = [
+    await file("heap.wasm", false),
+    await file("heap.shared.wasm", true),
+    await file("heap.debug.wasm", false),
+  ];
   return { ...JSON.parse(place), files };
 }
 

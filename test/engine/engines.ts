@@ -4,14 +4,17 @@ import { readFileSync } from "node:fs";
 import { vi } from "vitest";
 
 import type { AnyMemory } from "../../engine/memory/any-memory.ts";
+import { PINNED } from "../../engine/memory/counting.ts";
 
-/** All forms have the same functions. What they answer is an i32: addresses need `>>> 0`. */
-export type Engine = typeof import("../../engine/c-abi.ts");
+type Exports = typeof import("../../engine/exports.ts");
+type Inspector = typeof import("../../engine/inspect/inspector.ts");
+/** All forms have the same functions, and the inspector's with them. They return an i32: addresses need `>>> 0`. */
+export type Engine = Exports & Omit<Inspector, "heap_inspect">;
 export type Seam = typeof import("../../engine/memory/counting.ts");
 
 /** The source as it is, over the counting seam; what the build makes of it for JavaScript, and for WebAssembly. */
-export const FORMS = ["source", "js", "wasm"] as const;
-export type Form = (typeof FORMS)[number];
+export type Form = "source" | "js" | "wasm";
+export const FORMS: readonly Form[] = PINNED ? ["source", "wasm"] : ["source", "js", "wasm"];
 
 export const PAGE = 65536;
 
@@ -19,25 +22,59 @@ const wasm = new WebAssembly.Module(readFileSync(new URL("../../dist/heap.wasm",
 const sharedWasm = new WebAssembly.Module(
   readFileSync(new URL("../../dist/heap.shared.wasm", import.meta.url)),
 );
-const generated = new URL("../../build/generated/js-engine.js", import.meta.url).href;
+const pinnedWasm = new WebAssembly.Module(
+  readFileSync(new URL("../../build/generated/heap.pinned.wasm", import.meta.url)),
+);
+const generated = (name: string): string =>
+  new URL(`../../build/generated/${name}`, import.meta.url).href;
+
+/** Whether these tests run with metadata that never moves; the JavaScript engine has the plain layout only. */
+export { PINNED };
 
 /** An engine that has no heap yet. The wasm takes a `WebAssembly.Memory` only. */
 export async function createEngine(form: Form, memory: AnyMemory): Promise<Engine> {
   if (form === "source") return (await createSource(memory)).engine;
-  if (form === "js") return (await import(/* @vite-ignore */ generated)).createEngine(memory);
+  if (form === "js") {
+    const { createEngine: create } = await import(/* @vite-ignore */ generated("js-engine.js"));
+    return inspected(create(memory), memory);
+  }
   if (!(memory instanceof WebAssembly.Memory))
     throw new TypeError("the wasm takes a WebAssembly.Memory only");
-  const module = memory.buffer instanceof SharedArrayBuffer ? sharedWasm : wasm;
-  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Engine;
+  const instantiate = (module: WebAssembly.Module): Engine =>
+    new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Engine;
+  if (PINNED) return instantiate(pinnedWasm);
+  return inspected(
+    instantiate(memory.buffer instanceof SharedArrayBuffer ? sharedWasm : wasm),
+    memory,
+  );
+}
+
+/** An engine together with the inspector that the library has. */
+async function inspected(engine: Exports, memory: AnyMemory): Promise<Engine> {
+  const { createInspector } = await import(/* @vite-ignore */ generated("inspector.js"));
+  const inspector: Inspector = createInspector(memory);
+  const current = (): Inspector => {
+    inspector.heap_inspect(engine.heap_stat(3));
+    return inspector;
+  };
+  return {
+    ...engine,
+    heap_check: () => current().heap_check(),
+    heap_check_at: inspector.heap_check_at,
+    heap_walk: (p) => current().heap_walk(p),
+    heap_walked_size: inspector.heap_walked_size,
+    heap_walked_kind: inspector.heap_walked_kind,
+  };
 }
 
 /** The source, with the seam that it runs over. Constants are the same in all copies; import those. */
 export async function createSource(memory: AnyMemory): Promise<{ engine: Engine; seam: Seam }> {
   vi.resetModules();
   const seam = await import("../../engine/memory/counting.ts");
-  const engine = await import("../../engine/c-abi.ts");
+  const exports = await import("../../engine/exports.ts");
+  const inspector = await import("../../engine/inspect/inspector.ts");
   seam.mount(memory);
-  return { engine, seam };
+  return { engine: { ...exports, ...inspector }, seam };
 }
 
 /** A memory of `pages` pages that grows up to `most`. */

@@ -1,16 +1,20 @@
 /**
- * Row 5: each error has its code, and changes nothing: the memory is compared byte by byte. What happens where the break
- * can't move is in faults.test.ts.
+ * Row 5: each error has its code, and changes nothing: the memory is compared byte by byte. What happens if the break
+ * cannot move is in faults.test.ts.
  */
 
 import { describe, expect, test } from "vitest";
 
-import { HEADER, MAP_BLOCK, MAX_SIZE, STARTS_BLOCK, TABLE_BLOCK } from "../../engine/layout.ts";
-import { FORMS, PAGE, wasmMemory } from "./engines.ts";
+import { HEADER, MAX_SIZE, QUICK } from "../../engine/block.ts";
+import { CELL, CONTROL } from "../../engine/control.ts";
+import { FORMS, PAGE, PINNED, wasmMemory } from "./engines.ts";
 import { setWord, word } from "./picture.ts";
 import { DEFAULT_SMALL, type ErrorName, heapOf, type TestHeap, uncreated } from "./test-heap.ts";
 
-/** What every function that takes a pointer says of a bad one; none of them changes the heap. */
+/** Bytes of a block that is too large a part of a small heap for quick lists. */
+const UNQUICK = 1100;
+
+/** Every function that takes a pointer reports the error, and does not change the heap. */
 function expectError(heap: TestHeap, p: number, error: ErrorName): void {
   const { engine } = heap;
   expect(
@@ -42,12 +46,12 @@ function errorCode(error: ErrorName): number {
 }
 
 describe.each(FORMS)("5 errors, %s", (form) => {
-  describe("deallocated twice: a block", () => {
-    /** Blocks of 112 bytes: `count` and one to keep them apart from the trailing one. */
+  describe("double free of a block", () => {
+    /** Blocks too large for quick lists: `count` and one to keep them apart from the top block. */
     async function row(count: number): Promise<{ heap: TestHeap; at: number[] }> {
       const heap = await heapOf(form);
-      const at = Array.from({ length: count }, () => heap.allocate(100));
-      heap.allocate(100);
+      const at = Array.from({ length: count }, () => heap.allocate(UNQUICK));
+      heap.allocate(UNQUICK);
       return { heap, at };
     }
 
@@ -57,14 +61,14 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       expectError(heap, at[1]!, "DOUBLE_FREE");
     });
 
-    test("after it was joined with the preceding", async () => {
+    test("after it was coalesced with the previous block", async () => {
       const { heap, at } = await row(3);
       heap.release(at[0]!);
       heap.release(at[1]!);
       expectError(heap, at[1]!, "DOUBLE_FREE");
     });
 
-    test("after it was joined with the following", async () => {
+    test("after it was coalesced with the next block", async () => {
       const { heap, at } = await row(3);
       heap.release(at[1]!);
       heap.release(at[0]!);
@@ -72,15 +76,15 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       expectError(heap, at[1]!, "DOUBLE_FREE");
     });
 
-    test("after it was joined with both", async () => {
+    test("after it was coalesced with both neighbours", async () => {
       const { heap, at } = await row(4);
       for (const i of [0, 2, 1]) heap.release(at[i]!);
       for (const p of at.slice(0, 3)) expectError(heap, p, "DOUBLE_FREE");
     });
 
-    test("after it became part of the trailing one", async () => {
+    test("after it became part of the top block", async () => {
       const heap = await heapOf(form);
-      const [p, q] = [heap.allocate(100), heap.allocate(100)];
+      const [p, q] = [heap.allocate(UNQUICK), heap.allocate(UNQUICK)];
       heap.release(q);
       expectError(heap, q, "DOUBLE_FREE");
       heap.release(p);
@@ -88,27 +92,27 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       expectError(heap, p, "DOUBLE_FREE");
     });
 
-    test("after its space was allocated again in part: it begins inside a block in use", async () => {
+    test("after its memory was allocated again in part: it starts inside a block in use", async () => {
       const { heap, at } = await row(3);
       heap.release(at[0]!);
       heap.release(at[1]!);
-      expect(heap.allocate(150)).toBe(at[0]);
+      expect(heap.allocate(UNQUICK + 50)).toBe(at[0]);
       expectError(heap, at[1]!, "INVALID_POINTER");
     });
 
-    test("after its space was allocated again in part: it begins inside what is still free", async () => {
+    test("after its memory was allocated again in part: it starts inside the remainder", async () => {
       const { heap, at } = await row(3);
       heap.release(at[0]!);
       heap.release(at[1]!);
-      expect(heap.allocate(60)).toBe(at[0]);
+      expect(heap.allocate(UNQUICK - 50)).toBe(at[0]);
       expectError(heap, at[1]!, "DOUBLE_FREE");
     });
 
-    test("after its space was allocated again in part: it is where the rest begins", async () => {
+    test("after its memory was allocated again in part: it starts where the remainder starts", async () => {
       const { heap, at } = await row(3);
       heap.release(at[0]!);
       heap.release(at[1]!);
-      expect(heap.allocate(100)).toBe(at[0]);
+      expect(heap.allocate(UNQUICK)).toBe(at[0]);
       expectError(heap, at[1]!, "DOUBLE_FREE");
     });
 
@@ -118,7 +122,7 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       expectError(heap, at[1]!, "DOUBLE_FREE");
     });
 
-    test("larger than a cell, after it was joined", async () => {
+    test("larger than a cell, after it was coalesced", async () => {
       const heap = await heapOf(form);
       const at = [5000, 5000, 5000, 5000].map((size) => heap.allocate(size));
       for (const i of [0, 2, 1]) heap.release(at[i]!);
@@ -126,7 +130,53 @@ describe.each(FORMS)("5 errors, %s", (form) => {
     });
   });
 
-  describe("deallocated twice: a slot", () => {
+  describe("double free of a block in a quick list", () => {
+    /** Four blocks of 112 bytes, the first three of which are in quick lists. */
+    async function quick(): Promise<{ heap: TestHeap; at: number[] }> {
+      const heap = await heapOf(form);
+      heap.allocate(1 << 20);
+      const at = Array.from({ length: 4 }, () => heap.allocate(100));
+      for (const p of at.slice(0, 3)) expect(heap.release(p)).toBe("OK");
+      for (const p of at.slice(0, 3)) expect(word(heap.memory, p - HEADER) & QUICK).toBe(QUICK);
+      return { heap, at };
+    }
+
+    test("the first, the last or another block of its list", async () => {
+      const { heap, at } = await quick();
+      for (const p of at.slice(0, 3)) expectError(heap, p, "DOUBLE_FREE");
+    });
+
+    test("a pointer into the block", async () => {
+      const { heap, at } = await quick();
+      for (const p of at.slice(0, 3)) expectError(heap, p + 16, "DOUBLE_FREE");
+      expectError(heap, at[0]! + 8, "INVALID_POINTER");
+      expectError(heap, at[3]! + 16, "INVALID_POINTER");
+    });
+
+    test("after a program wrote into the block", async () => {
+      const { heap, at } = await quick();
+      const saved = heap.bytes(at[1]!, 108).slice();
+      heap.bytes(at[1]!, 108).fill(0xff);
+      expectError(heap, at[1]!, "DOUBLE_FREE");
+      heap.bytes(at[1]!, 108).set(saved);
+    });
+
+    test("after it was allocated again and freed again", async () => {
+      const { heap, at } = await quick();
+      expect(heap.allocate(100)).toBe(at[2]);
+      expect(heap.release(at[2]!)).toBe("OK");
+      expectError(heap, at[2]!, "DOUBLE_FREE");
+    });
+
+    test("after the quick lists were coalesced", async () => {
+      const { heap, at } = await quick();
+      heap.allocate(heap.top.size); // the top block must grow for it
+      for (const p of at.slice(0, 3)) expect(word(heap.memory, p - HEADER) & QUICK).toBe(0);
+      for (const p of at.slice(0, 3)) expectError(heap, p, "DOUBLE_FREE");
+    });
+  });
+
+  describe("double free of a slot", () => {
     test("of a slab in use", async () => {
       const heap = await heapOf(form, { small: DEFAULT_SMALL });
       const p = heap.allocateSlot(100);
@@ -141,15 +191,15 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       expectError(heap, live[200]!, "DOUBLE_FREE");
     });
 
-    test.each([8, 100, 1000])("of slabs that went back to the blocks, %d bytes", async (size) => {
+    test.each([8, 100, 1000])("of slabs that were released, %d bytes", async (size) => {
       const heap = await heapOf(form, { small: DEFAULT_SMALL });
       const live = Array.from({ length: 300 }, () => heap.allocate(size));
-      heap.allocate(10_000); // they are not next to the trailing block
+      heap.allocate(10_000); // they are not next to the top block
       for (const p of live) heap.release(p);
       for (const p of live.filter((_, i) => i % 10 === 0)) {
-        // Space whose slab is gone is free memory of blocks, which begin at multiples of 16.
-        const isGone = heap.walk().every(({ address }) => address !== p);
-        expectError(heap, p, isGone && p % 16 !== 0 ? "INVALID_POINTER" : "DOUBLE_FREE");
+        // The memory of a released slab is that of blocks, which start at multiples of 16.
+        const isReleased = heap.walk().every(({ address }) => address !== p);
+        expectError(heap, p, isReleased && p % 16 !== 0 ? "INVALID_POINTER" : "DOUBLE_FREE");
       }
     });
   });
@@ -165,24 +215,22 @@ describe.each(FORMS)("5 errors, %s", (form) => {
         expectError(heap, p + at, "INVALID_POINTER");
     });
 
-    test.each(small)(
-      "inside a block that holds what looks like blocks; small %d",
-      async (small) => {
-        const heap = await heapOf(form, { small });
-        const p = heap.allocate(5000);
-        for (let at = p + 12; at < p + 4000; at += 32) setWord(heap.memory, at, 32 | 3);
-        for (const at of [16, 48, 528, 1040]) expectError(heap, p + at, "INVALID_POINTER");
-      },
-    );
+    test.each(small)("inside a block whose payload looks like blocks; small %d", async (small) => {
+      const heap = await heapOf(form, { small });
+      const p = heap.allocate(5000);
+      for (let at = p + 12; at < p + 4000; at += 32) setWord(heap.memory, at, 32 | 3);
+      for (const at of [16, 48, 528, 1040]) expectError(heap, p + at, "INVALID_POINTER");
+    });
 
     test.each(small)("misaligned; small %d", async (small) => {
       const heap = await heapOf(form, { small });
+      heap.allocate(5000); // or the negative offsets would be in the control block
       const p = heap.allocate(5000);
       for (const at of [1, 2, 4, 8, 12, 17, 520, -1, -4, -8])
         expectError(heap, p + at, "INVALID_POINTER");
     });
 
-    test("inside a slot, or misaligned in it", async () => {
+    test("inside a slot, aligned or not", async () => {
       const heap = await heapOf(form, { small: DEFAULT_SMALL });
       for (const size of [16, 48, 100, 1000]) {
         const p = heap.allocateSlot(size);
@@ -206,15 +254,30 @@ describe.each(FORMS)("5 errors, %s", (form) => {
         expectError(heap, p, "INVALID_POINTER");
     });
 
-    test("of the heap's own", async () => {
+    test("into metadata", async () => {
       const heap = await heapOf(form, { small: DEFAULT_SMALL });
-      heap.allocateSlot(100);
-      for (const own of [STARTS_BLOCK, MAP_BLOCK, TABLE_BLOCK].map((at) =>
-        word(heap.memory, heap.base + at),
-      )) {
-        expectError(heap, own, "INVALID_POINTER");
-        expectError(heap, own + 16, "INVALID_POINTER");
+      const slot = heap.allocateSlot(100);
+      heap.allocate(5000);
+      if (PINNED) {
+        // The root, the chunks of the map and the groups of slab headers are blocks.
+        const own = heap.walk().filter(({ kind }) => kind === 4);
+        expect(own.length).toBeGreaterThan(2);
+        for (const { address } of own)
+          for (const at of [0, 16, 36]) expectError(heap, address + at, "INVALID_POINTER");
+      } else {
+        // The slab header, in the slab's last 32 bytes.
+        const slots = heap.walk().filter(({ address, kind }) => address >= slot && kind > 1);
+        const last = slots.at(-1)!;
+        const end = Math.ceil((last.address + last.size + 32) / CELL) * CELL;
+        for (const p of [end - 32, end - 28, end - 24, end - 16, end - 8])
+          expectError(heap, p, "INVALID_POINTER");
+        // The map, behind the top block.
+        const map = heap.top.address + heap.top.size;
+        for (const p of [map, map + 16, map + 64]) expectError(heap, p, "INVALID_POINTER");
       }
+      // The control block, before the first block.
+      for (let p = heap.base; p < heap.base + CONTROL; p += 112)
+        expectError(heap, p, "OUT_OF_HEAP");
     });
 
     test.each(small)("below and above the heap; small %d", async (small) => {
@@ -239,19 +302,20 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       expect(heap.release(p)).toBe("OK");
     });
 
-    test("into memory that somebody else grew", async () => {
+    test("into a foreign region", async () => {
       const memory = wasmMemory(0);
       const heap = await heapOf(form, { memory });
       memory.grow(2);
       const end = heap.break;
-      heap.allocate(heap.top.size);
+      const other = heap.allocate(PAGE);
+      expect(other).toBeGreaterThan(end + 2 * PAGE);
       for (const p of [end, end + 16, end + PAGE, end + 2 * PAGE - 16])
         expectError(heap, p, "OUT_OF_HEAP");
     });
   });
 
-  describe("a header that can't be true", () => {
-    /** Breaks a word for as long as `action` runs. */
+  describe("a header that was overwritten", () => {
+    /** Overwrites a word while `action` runs. */
     function withWord(heap: TestHeap, address: number, value: number, action: () => void): void {
       const before = word(heap.memory, address);
       setWord(heap.memory, address, value);
@@ -261,30 +325,31 @@ describe.each(FORMS)("5 errors, %s", (form) => {
 
     async function three(): Promise<{ heap: TestHeap; p: number; q: number; r: number }> {
       const heap = await heapOf(form);
-      return { heap, p: heap.allocate(100), q: heap.allocate(100), r: heap.allocate(100) };
+      const [p, q, r] = [UNQUICK, UNQUICK, UNQUICK].map((size) => heap.allocate(size));
+      return { heap, p: p!, q: q!, r: r! };
     }
 
     test.each([
       ["of size 0", 0 | 3],
       ["that ends in the middle of a block", 64 | 3],
-      ["that ends beyond the heap", 0x7ffffff0 | 3],
+      ["that ends above the heap", 0x7ffffff0 | 3],
       ["of nearly 4 GiB", -16 | 3],
     ])("a block %s", async (_, header) => {
       const { heap, q } = await three();
       withWord(heap, q - HEADER, header, () => expectError(heap, q, "CORRUPT"));
     });
 
-    test("the next block's, overwritten by what is too long for the block", async () => {
+    test("the next block's, by a write beyond the end of the block", async () => {
       const { heap, q, r } = await three();
       withWord(heap, r - HEADER, 0, () => expectError(heap, q, "CORRUPT"));
     });
 
     test.each([
       ["0", 0],
-      ["no size", 113],
+      ["not a multiple of 16", 113],
       ["another size", 32],
-      ["beyond the start", 0x7ffffff0],
-    ])("the size before a block, where a free block should end: %s", async (_, size) => {
+      ["below the first block", 0x7ffffff0],
+    ])("the footer of the free block before it: %s", async (_, size) => {
       const { heap, p, q } = await three();
       heap.release(p);
       withWord(heap, q - 2 * HEADER, size, () => expectError(heap, q, "CORRUPT"));
@@ -302,13 +367,13 @@ describe.each(FORMS)("5 errors, %s", (form) => {
     ];
 
     describe.each(requests)("%s", (name, request) => {
-      // Numbers that are no i32 become one at WebAssembly's border: the library refuses them before.
+      // WebAssembly converts other numbers to an i32: the library refuses them before.
       test.each([
         ["-1", -1],
         ["-100", -100],
         ["2 ** 31", -(2 ** 31)],
         ["MAX_SIZE + 1", MAX_SIZE + 1],
-      ])("%s is none", async (_, size) => {
+      ])("%s is invalid", async (_, size) => {
         for (const small of [0, DEFAULT_SMALL]) {
           const heap = await heapOf(form, { small });
           const live = name === "realloc" ? heap.allocate(1) : 0;
@@ -319,10 +384,10 @@ describe.each(FORMS)("5 errors, %s", (form) => {
         }
       });
 
-      test("MAX_SIZE is one, that no memory has", async () => {
+      test("MAX_SIZE is valid, but this memory is too small", async () => {
         const heap = await heapOf(form, { memory: wasmMemory(0, 16) });
         const live = name === "realloc" ? heap.allocate(1) : 0;
-        heap.allocate(100); // or the trailing block would expand up to the memory's end
+        heap.allocate(100);
         const ask =
           live === 0 ? () => request(heap, MAX_SIZE) : () => heap.engine.realloc(live, MAX_SIZE);
         expect(heap.unchanged(ask)).toBe(0);
@@ -330,7 +395,7 @@ describe.each(FORMS)("5 errors, %s", (form) => {
         expect(heap.request(1000)).toBeTypeOf("number");
       });
 
-      test("0 is one: a pointer of its own", async () => {
+      test("0 is valid: each request gets a pointer of its own", async () => {
         const heap = await heapOf(form, { small: DEFAULT_SMALL });
         const live = Array.from({ length: 50 }, () => request(heap, 0));
         expect(new Set(live).size).toBe(50);
@@ -338,7 +403,7 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       });
     });
 
-    test("no heap is made for one that is none", async () => {
+    test("an invalid request creates no heap", async () => {
       const heap = await uncreated(form, wasmMemory(1));
       expect(heap.unchanged(() => heap.request(-1))).toBe("INVALID_SIZE");
       expect(heap.unchanged(() => heap.request(100, 3))).toBe("INVALID_ALIGNMENT");

@@ -6,12 +6,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
-import * as engine from "../../engine/c-abi.ts";
-import { useHeap } from "../../engine/layout.ts";
+import * as exports from "../../engine/exports.ts";
+import * as inspector from "../../engine/inspect/exports.ts";
+import { useHeap } from "../../engine/control.ts";
 import { mount } from "../../engine/memory/counting.ts";
 import { resizable } from "./engines.ts";
 import { beginnings, calls, compare, Model } from "./model.ts";
 import { TestHeap } from "./test-heap.ts";
+
+const engine = { ...exports, ...inspector };
 
 test("random programs do what the model says", () => {
   const { SEED } = process.env;

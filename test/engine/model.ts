@@ -6,7 +6,8 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 
-import { CONTROL, MAX_SIZE } from "../../engine/layout.ts";
+import { MAX_SIZE } from "../../engine/block.ts";
+import { CONTROL } from "../../engine/control.ts";
 import { PAGE } from "./engines.ts";
 import { brokenIn } from "./picture.ts";
 import { DEFAULT_SMALL, ERRORS, FIT, type TestHeap } from "./test-heap.ts";
@@ -115,6 +116,7 @@ function reallocate(model: Model, heap: TestHeap, index: number, size: number): 
   const block = model.take(heap, index);
   const q = heap.reallocate(block.address, size);
   if (q === "OUT_OF_MEMORY") {
+    expect(heap.reallocate(block.address, size), "the same call again").toBe("OUT_OF_MEMORY");
     model.live.push(block);
     model.refused++;
     return;
@@ -151,7 +153,12 @@ const sizes = fc.oneof(
   { weight: 1, arbitrary: fc.nat(200_000) },
 );
 const indexes = fc.nat(10_000);
-const alignments = fc.nat(16).map((log) => 2 ** log);
+const alignments = fc
+  .oneof(
+    { weight: 19, arbitrary: fc.nat(16) },
+    { weight: 1, arbitrary: fc.integer({ min: 17, max: 22 }) },
+  )
+  .map((log) => 2 ** log);
 
 export const calls: fc.Arbitrary<Call>[] = [
   ...Array.from({ length: 6 }, () =>

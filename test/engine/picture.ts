@@ -1,22 +1,20 @@
 /** What a heap's memory says, read without the engine: the tests' own eyes. */
 
 import {
-  BREAK,
-  CONTROL,
   FLAGS,
-  GAP,
+  FOREIGN,
   HEADER,
-  HELD,
   IN_USE,
-  OWN,
+  METADATA,
   PREVIOUS_IN_USE,
-  TOP,
-} from "../../engine/layout.ts";
+  QUICK,
+} from "../../engine/block.ts";
+import { CONTROL, TOP_AT, TOP_END_AT } from "../../engine/control.ts";
 import type { AnyMemory } from "../../engine/memory/any-memory.ts";
 import type { Engine } from "./engines.ts";
 
-/** `used` and `free` blocks; the heap's `own`: slabs, map, table; a `gap`; the trailing block: `top`. */
-export type Kind = "used" | "free" | "own" | "gap" | "top";
+/** Blocks in use, slabs among them; free ones, quick ones among them; metadata; foreign regions; the top block. */
+export type Kind = "used" | "free" | "metadata" | "foreign" | "top";
 
 export interface Block {
   /** Address of the payload. */
@@ -26,7 +24,7 @@ export interface Block {
   readonly kind: Kind;
 }
 
-/** Entries of a walk: 0 free block, 1 block in use, 2 free slot, 3 slot in use, 4 own, 5 gap. */
+/** Entries of a walk: 0 free block, 1 block in use, 2 free slot, 3 slot in use, 4 metadata, 5 foreign region. */
 export interface Entry {
   readonly address: number;
   readonly size: number;
@@ -48,8 +46,8 @@ export function setWord(memory: AnyMemory, address: number, value: number): void
 /** All blocks of the heap at `base`, from header to header. Throws where they don't lead to the break. */
 export function blocksOf(memory: AnyMemory, base: number): Block[] {
   const blocks: Block[] = [];
-  const top = word(memory, base + TOP) >>> 0;
-  const end = word(memory, base + BREAK) >>> 0;
+  const top = word(memory, base + TOP_AT) >>> 0;
+  const end = word(memory, base + TOP_END_AT) >>> 0;
   let address = base + CONTROL;
   while (address <= top) {
     const header = word(memory, address - HEADER);
@@ -59,14 +57,18 @@ export function blocksOf(memory: AnyMemory, base: number): Block[] {
     address += size;
   }
   if (blocks.at(-1)?.kind !== "top" || top + blocks.at(-1)!.size !== end) {
-    throw new Error(`the blocks of the heap at ${base} end at ${address}, the break is ${end}`);
+    throw new Error(
+      `the blocks of the heap at ${base} end at ${address}, the top block ends at ${end}`,
+    );
   }
   return blocks;
 }
 
 function kindOf(header: number): Kind {
-  if ((header & IN_USE) === 0 || (header & GAP) === HELD) return "free";
-  return (header & GAP) === GAP ? "gap" : (header & OWN) !== 0 ? "own" : "used";
+  const flags = header & QUICK;
+  if ((header & IN_USE) === 0 || flags === QUICK) return "free";
+  if (flags === FOREIGN) return "foreign";
+  return flags === METADATA ? "metadata" : "used";
 }
 
 /**

@@ -133,7 +133,7 @@ export class TestHeap {
     return pictureFrom(this.memory, this.base, p);
   }
 
-  /** Address of the trailing block's payload, and the bytes from there to the break. */
+  /** Address of the top block's payload, and its size. */
   get top(): { address: number; size: number } {
     return blocksOf(this.memory, this.base).at(-1)!;
   }
@@ -153,12 +153,11 @@ export class TestHeap {
   expectSound(): void {
     expect(brokenIn(this.engine)).toBe("");
     if (this.base === 0) return;
-    // The walk first: it joins blocks that are held with their neighbours.
     const walked = this.walk().filter(({ kind }) => kind !== 2 && kind !== 3);
     const blocks = blocksOf(this.memory, this.base);
     const slabs = new Set(blocks.map(({ address }) => address));
     for (const { address } of walked) slabs.delete(address);
-    const kinds = { used: 1, free: 0, own: 4, gap: 5, top: 0 };
+    const kinds = { used: 1, free: 0, metadata: 4, foreign: 5, top: 0 };
     const told = blocks
       .filter(({ address }) => !slabs.has(address))
       .map(({ address, size, kind }) => ({

@@ -1,20 +1,17 @@
 // The seam, for WebAssembly: what the engine may ask of a memory, each one or a few instructions.
 // `asc` finds this file as "#memory" through `--lib`. Its twins are ../typed.ts and ../counting.ts.
 
+/** Whether assertions are in the build: not in what ships. */
+export const CHECKED: bool = false;
+/** Whether metadata never moves, for heaps that several threads use; see engine/map.ts. */
+export const PINNED: bool = false;
+
 export function load32(address: i32): i32 {
   return load<i32>(address);
 }
 
 export function store32(address: i32, value: i32): void {
   store<i32>(address, value);
-}
-
-export function load16(address: i32): i32 {
-  return <i32>load<u16>(address);
-}
-
-export function store16(address: i32, value: i32): void {
-  store<u16>(address, <u16>value);
 }
 
 export function load8(address: i32): i32 {
@@ -63,18 +60,38 @@ export function setFirstClear(address: i32, bit: i32): void {
   store<u64>(address, bits | (bits + 1));
 }
 
+/** Number of the lowest set bit; 64 if there is none. */
+export function firstSet(address: i32): i32 {
+  return <i32>ctz<u64>(load<u64>(address));
+}
+
+/** Number of the lowest set bit from number `bit` on, at most 64; 64 if there is none. */
+export function nextSet(address: i32, bit: i32): i32 {
+  return bit == 64 ? 64 : <i32>ctz<u64>(load<u64>(address) & ((<u64>-1) << (<u64>bit)));
+}
+
+/** How many of the 64 bits are set. */
+export function bitCount(address: i32): i32 {
+  return <i32>popcnt<u64>(load<u64>(address));
+}
+
+/** Moves each bit down by so many places, at most 64; the lowest ones are lost. */
+export function shiftBits(address: i32, count: i32): void {
+  store<u64>(address, count == 64 ? 0 : load<u64>(address) >> <u64>count);
+}
+
 export function hasBit(address: i32, bit: i32): bool {
-  return ((load<u64>(address) >> <u64>bit) & 1) != 0;
+  return (load<u64>(address) & ((<u64>1) << (<u64>(<u32>bit)))) != 0;
 }
 
 /** Whether no bit is set but number `bit`, which is; false if `never` is 1. */
 export function hasOnly(address: i32, bit: i32, never: i32): bool {
   // A power of two less one does not have the bit.
-  return load<u64>(address) == ((<u64>1) << (<u64>bit)) - <u64>never;
+  return load<u64>(address) == ((<u64>1) << (<u64>(<u32>bit))) - <u64>(<u32>never);
 }
 
 export function flipBit(address: i32, bit: i32): void {
-  store<u64>(address, load<u64>(address) ^ ((<u64>1) << (<u64>bit)));
+  store<u64>(address, load<u64>(address) ^ ((<u64>1) << (<u64>(<u32>bit))));
 }
 
 /** The end of the memory in bytes; one granule less for 4 GiB, so that it fits a word. */
@@ -89,13 +106,21 @@ export function growTo(end: i32): bool {
   return pages <= 0 || memory.grow(pages) != -1;
 }
 
-/** Gives the memory from `end` on back; a WebAssembly memory can't. */
-export function shrinkTo(end: i32): bool {
+/** Whether memory can be given back; a WebAssembly memory can't. */
+export function canShrink(): bool {
   return false;
 }
 
-/** Called first by every public function: nothing is cached here. */
-export function enter(heap: i32): void {}
+/** Gives the memory from `end` on back, where it can. */
+export function shrinkTo(end: i32): void {}
+
+/** Views are a matter of JavaScript. */
+export function refresh(): void {}
+
+/** With CHECKED: the engine has a bug unless `holds`. */
+export function assertThat(holds: bool): void {
+  if (!holds) unreachable();
+}
 
 export function trap(): void {
   unreachable();

@@ -1,15 +1,16 @@
-// What the engine exports: the C names, and the `heap_` names for the library and for those who look inside.
+// What the engine exports: the C names, and the `heap_` names for the library and for modules that set up their heap.
 
-import { enter, load32, multiply, store32 } from "#memory";
-import { footprint } from "./break.ts";
-import { broken, brokenAt, walk, walkedKind, walkedSize } from "./check.ts";
+import { multiply, store32, trap } from "#memory";
+import { MAX_ALIGNMENT, MAX_SIZE } from "./block.ts";
+import { breakMoves, footprint, heap, limit, peak, programBreak } from "./control.ts";
+import { fail, INVALID_ALIGNMENT, INVALID_SIZE, lastError, OK, report } from "./errors.ts";
 import {
   allocate,
   allocateAligned,
   allocateZeroed,
   attach,
   create,
-  deallocate as give,
+  deallocate as release,
   DEFAULT_SMALL,
   pointerError,
   reallocate,
@@ -17,21 +18,7 @@ import {
   trim,
   usableSize,
 } from "./heap.ts";
-import {
-  answer,
-  BREAK,
-  fail,
-  heap,
-  INVALID_ALIGNMENT,
-  INVALID_SIZE,
-  lastError,
-  LIMIT,
-  MAX_ALIGNMENT,
-  MAX_SIZE,
-  MOVES,
-  OK,
-  PEAK,
-} from "./layout.ts";
+import { enter } from "./map.ts";
 
 const EINVAL: i32 = 22;
 const ENOMEM: i32 = 12;
@@ -40,21 +27,23 @@ const ENOMEM: i32 = 12;
 
 export { allocate, allocate as malloc };
 
-/** Traps on a pointer that is not a live block's, with the heap as it was and the reason in `heap_error()`. */
+/** Traps on an invalid pointer; the heap is then unchanged, and `heap_error()` returns the reason. */
 export function free(p: i32): void {
-  give(p, true);
+  if (release(p) != OK) trap();
 }
 
 export function calloc(count: i32, size: i32): i32 {
-  // None of any size is a block of size 0.
+  // Without the comparisons with 0, calloc(0, n) would fail for a large n.
   if (count != 0 && size != 0 && (count < 0 || size < 0 || size > ((MAX_SIZE / count) | 0)))
     return fail(INVALID_SIZE);
   return allocateZeroed(multiply(count, size));
 }
 
-/** Traps like `free`; 0 without memory. Size 0 keeps a block of the least size. */
+/** Traps like `free`; returns 0 if there is no memory. Size 0 makes the block as small as possible. */
 export function realloc(p: i32, size: i32): i32 {
-  return reallocate(p, size, true);
+  const q: i32 = reallocate(p, size);
+  if (q == 0 && lastError > INVALID_ALIGNMENT) trap();
+  return q;
 }
 
 export function aligned_alloc(alignment: i32, size: i32): i32 {
@@ -86,88 +75,69 @@ export function malloc_trim(keep: i32): i32 {
 
 export { free as deallocate };
 
-// The heap -----------------------------------------------------------------------------------------------------------------
+// The heap ----------------------------------------------------------------------------------------------------------------
 
-/** Makes a heap from `base` up to `limit` (0: as far as the memory grows); an error code, 0 for none. */
+/** Creates a heap from `base` up to `limit` (0: as far as the memory grows); returns an error code, 0 for none. */
 export function heap_init(base: i32, limit: i32): i32 {
-  return answer(create(base, limit, -1, 0, DEFAULT_SMALL), false);
+  return report(create(base, limit, -1, 0, DEFAULT_SMALL));
 }
 
+/** The same with all settings, see `create` in heap.ts. */
 export function heap_create(base: i32, limit: i32, margin: i32, fit: i32, small: i32): i32 {
-  return create(base, limit, margin, fit, small);
+  return report(create(base, limit, margin, fit, small));
 }
 
+/** Uses the heap that was created at `base`; returns an error code, 0 for none. */
 export function heap_attach(base: i32): i32 {
-  return answer(attach(base), false);
+  return report(attach(base));
 }
 
+/** The program break; 0 if there is no heap. */
 export function heap_break(): i32 {
-  enter(heap);
-  return heap == 0 ? 0 : load32(heap + BREAK);
+  return heap_stat(4);
 }
 
-/** 0, or the first broken invariant: its letter's character code × 256 + its number. */
-export function heap_check(): i32 {
-  return broken();
-}
-
-/** The code of the last call that failed. */
+/** Code of the last call that failed. */
 export function heap_error(): i32 {
   return lastError;
 }
 
-/** Where the last check found an invariant broken. */
-export function heap_check_at(): i32 {
-  return brokenAt;
-}
-
-/** A block at a multiple of `alignment` (0: as `allocate`); 0 with the reason in `heap_error()`. */
+/** Allocates at a multiple of `alignment` (0: like `allocate`); returns 0 with the reason in `heap_error()`. */
 export function heap_allocate(size: i32, alignment: i32): i32 {
   return alignment == 0 ? allocate(size) : allocateAligned(size, alignment);
 }
 
+/** `realloc` without the trap. */
 export function heap_reallocate(p: i32, size: i32): i32 {
-  return reallocate(p, size, false);
+  return reallocate(p, size);
 }
 
-/** `free` without the trap: the error's code. */
+/** `free` without the trap; returns an error code, 0 for none. */
 export function heap_release(p: i32): i32 {
-  return give(p, false);
+  return release(p);
 }
 
+/** 1 if `p` is a pointer to a block or slot in use. */
 export function heap_owns(p: i32): i32 {
   return pointerError(p) == OK ? 1 : 0;
 }
 
-/** Frees everything; an error code, 0 for none. */
+/** Frees everything; returns an error code, 0 for none. */
 export function heap_reset(): i32 {
-  return answer(reset(), false);
+  return report(reset());
 }
 
 export function heap_trim(): i32 {
   return trim(0);
 }
 
-export function heap_walk(p: i32): i32 {
-  return walk(p);
-}
-
-export function heap_walked_size(): i32 {
-  return walkedSize;
-}
-
-export function heap_walked_kind(): i32 {
-  return walkedKind;
-}
-
-/** 0 footprint, 1 moves of the break, 2 largest footprint, 3 base, 4 break, 5 limit. */
+/** 0 footprint, 1 moves of the break, 2 largest footprint, 3 base, 4 break, 5 limit; each 0 if there is no heap. */
 export function heap_stat(which: i32): i32 {
-  enter(heap);
   if (heap == 0) return 0;
+  enter();
   if (which == 0) return footprint();
-  if (which == 1) return load32(heap + MOVES);
-  if (which == 2) return load32(heap + PEAK);
+  if (which == 1) return breakMoves();
+  if (which == 2) return peak();
   if (which == 3) return heap;
-  if (which == 4) return load32(heap + BREAK);
-  return load32(heap + LIMIT);
+  return which == 4 ? programBreak() : limit;
 }

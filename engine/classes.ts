@@ -1,0 +1,66 @@
+// Size classes: the sizes of slots. 8 bytes, then multiples of 16 up to 256, of 32 up to 512, of 64 up to 960, and 1008. So
+// rounding up takes less than an eighth of a size above 256, and slots are aligned to 16 bytes, those of 8 bytes to 8.
+//
+// A slot's number is found by a multiplication instead of a division: RECIPROCAL is 2 ** 26 / SLOT_SIZE, rounded up, and the
+// product of an offset and RECIPROCAL has the slot's number in its upper 6 bits. Its lower 26 bits are less than RECIPROCAL if
+// and only if the offset is a multiple of SLOT_SIZE. (Exact for offsets below 64 slots of up to 1008 bytes, since
+// 63 × 1007 < 2 ** 26 / 1008. Lemire, Kaser, Kurz, "Faster remainder by direct computation", 2019.)
+//
+// Invariants:
+//   C1  SLOT_SIZE, RECIPROCAL and CLASS_OF are those of the sizes above
+
+import { multiply } from "#memory";
+import {
+  CLASS_COUNT,
+  classAt,
+  setClassFor,
+  setReciprocal,
+  setSlotSize,
+  slotSize,
+} from "./control.ts";
+
+/** Largest size that slabs can serve, in bytes. */
+export const MAX_SMALL: i32 = 1008;
+
+const SHIFT: i32 = 26;
+const FRACTION: i32 = (1 << SHIFT) - 1;
+
+/** The slot that an offset lies in, by the product of the offset and RECIPROCAL. */
+export function slotIn(product: i32): i32 {
+  return product >>> SHIFT;
+}
+
+/** Whether the offset is a multiple of the slots' size. */
+export function startsSlot(product: i32, reciprocal: i32): bool {
+  return (product & FRACTION) < reciprocal;
+}
+
+/** The number of slots of a class in so many bytes, less than 64 slots. */
+export function slotsIn(bytes: i32, reciprocal: i32): i32 {
+  return slotIn(multiply(bytes, reciprocal));
+}
+
+/** The next larger slot size, in bytes. */
+export function sizeAfter(size: i32): i32 {
+  if (size < 16) return 16;
+  if (size < 256) return size + 16;
+  if (size < 512) return size + 32;
+  return size < 960 ? size + 64 : MAX_SMALL;
+}
+
+/** 2 ** 26 / `size`, rounded up. */
+export function reciprocalFor(size: i32): i32 {
+  return (((1 << SHIFT) + size - 1) / size) | 0;
+}
+
+/** Writes the classes' sizes into a new heap. */
+export function createClasses(): void {
+  let size: i32 = 8;
+  let served: i32 = 8;
+  for (let i: i32 = 0; i < CLASS_COUNT; i++) {
+    setSlotSize(classAt(i), size);
+    setReciprocal(classAt(i), reciprocalFor(size));
+    for (; served <= slotSize(classAt(i)); served += 8) setClassFor(served, i);
+    size = sizeAfter(size);
+  }
+}

@@ -1,0 +1,410 @@
+// The control block: all the state of a heap that is not in its blocks, slabs and map. Another engine that is given the
+// address of the control block can use the heap; that address is all that an engine keeps to itself.
+//
+// Sizes and addresses are in bytes. Addresses are unsigned 32-bit numbers: compare them with `below`.
+//
+//     offset from `heap`
+//        0  MAGIC        version of the layout
+//        4  TOP          payload of the top block
+//        8  TOP_END      end of the top block; the plain layout has its map there
+//       12  BREAK        the program break: end of the heap's memory
+//       16  SMALL        one more than the largest size that slabs serve; 0: slabs serve none
+//       20  FIT          BEST_FIT, FIRST_FIT or NEXT_FIT
+//       24  LIMIT        the break never goes beyond it
+//       28  MARGIN       bytes to take beyond what is needed when the break moves; -1: a share of the heap
+//       32  OWNED        memory below it is the heap's; new memory beyond it was grown by other code
+//       36  MOVES        how often the break was set: once at the start, then by each move up
+//       40  PEAK         largest footprint so far
+//       44  FOREIGN      bytes of foreign regions between the base and the break
+//       48  HIGH_WATER   no block has ever started above it
+//       52  ROVER        next fit: the block that the last search found
+//       56  ROOT         pinned layout: the array of the addresses of the map's chunks
+//       60  CHUNKS       pinned layout: chunks that there are
+//       64  GROUPS       pinned layout: the first group with a free slab header
+//       68  QUICK        blocks in quick lists
+//       72  QUICK_LISTS  the first block of each quick list: 16 words
+//      136  BIN_BITS     a bit for each bin, set if the bin is not empty: 2 words
+//      144  BINS         the first block of each bin: 55 words
+//      364  CLASS_OF     the size class for a size, by (size + 7) / 8: 127 bytes, and 2 unused ones
+//      500  NO_SLAB      a slab header without free slots: the current slab of a class that has none
+//      528  CLASSES      33 records of 32 bytes, see below
+//     1596  HEADER       of the first block, whose payload starts where the control block ends, at 1600
+//
+//     offset in a class record
+//        0  CURRENT      header of the slab that slots are allocated from; NO_SLAB if there is none
+//        4  SLOT_SIZE    bytes of a slot
+//        8  RECIPROCAL   of SLOT_SIZE, see classes.ts
+//       12  FIRST        the partial slabs, those with free slots that are not current: first
+//       16  LAST         and last header of their list
+//       20  CELLS        cells of all slabs of the class
+//       24  WARMUP       requests that blocks have served instead of a first slab
+//       28  –
+//
+// Invariants (inspect/check.ts proves them, test/engine/check.test.ts breaks each):
+//   H1  the control block starts with MAGIC; FIT and SMALL are valid; the break is a multiple of 16 and not above the limit
+//   H2  FOREIGN is the sum of the foreign regions, and PEAK is not below the footprint
+//   H3  the memory up to the break exists and is the heap's: OWNED is not below it
+
+import { below, load32, load8, store32, store8, zero } from "#memory";
+
+// Units -------------------------------------------------------------------------------------------------------------------
+
+/** Addresses and sizes of blocks are multiples of it. */
+export const GRANULE: i32 = 16;
+/** The unit in which a WebAssembly memory grows. */
+export const PAGE: i32 = 65536;
+/** The unit of the map and of slabs. */
+export const CELL: i32 = 512;
+export const CELL_SHIFT: i32 = 9;
+
+/** `address` rounded up to a multiple of `unit`, a power of two. */
+export function roundUp(address: i32, unit: i32): i32 {
+  return (address + unit - 1) & -unit;
+}
+
+// Offsets -----------------------------------------------------------------------------------------------------------------
+
+const WORD: i32 = 4;
+export const BIN_COUNT: i32 = 55;
+export const QUICK_LISTS: i32 = 16;
+export const CLASS_COUNT: i32 = 33;
+
+export const MAGIC_AT: i32 = 0;
+export const TOP_AT: i32 = MAGIC_AT + WORD;
+export const TOP_END_AT: i32 = TOP_AT + WORD;
+export const BREAK_AT: i32 = TOP_END_AT + WORD;
+export const SMALL_AT: i32 = BREAK_AT + WORD;
+export const FIT_AT: i32 = SMALL_AT + WORD;
+export const LIMIT_AT: i32 = FIT_AT + WORD;
+export const MARGIN_AT: i32 = LIMIT_AT + WORD;
+export const OWNED_AT: i32 = MARGIN_AT + WORD;
+export const MOVES_AT: i32 = OWNED_AT + WORD;
+export const PEAK_AT: i32 = MOVES_AT + WORD;
+export const FOREIGN_AT: i32 = PEAK_AT + WORD;
+export const HIGH_WATER_AT: i32 = FOREIGN_AT + WORD;
+export const ROVER_AT: i32 = HIGH_WATER_AT + WORD;
+export const ROOT_AT: i32 = ROVER_AT + WORD;
+export const CHUNKS_AT: i32 = ROOT_AT + WORD;
+export const GROUPS_AT: i32 = CHUNKS_AT + WORD;
+export const QUICK_AT: i32 = GROUPS_AT + WORD;
+export const QUICK_LISTS_AT: i32 = QUICK_AT + WORD;
+export const BIN_BITS_AT: i32 = QUICK_LISTS_AT + QUICK_LISTS * WORD;
+export const BINS_AT: i32 = BIN_BITS_AT + 2 * WORD;
+export const CLASS_OF_AT: i32 = BINS_AT + BIN_COUNT * WORD;
+/** A slab header's bits are at a multiple of 8, one word after its start. */
+export const NO_SLAB_AT: i32 = ((CLASS_OF_AT + 129 + 3) & -8) + WORD;
+export const CLASSES_AT: i32 = NO_SLAB_AT + 28;
+
+export const CURRENT_AT: i32 = CLASSES_AT;
+export const SLOT_SIZE_AT: i32 = CURRENT_AT + WORD;
+export const RECIPROCAL_AT: i32 = SLOT_SIZE_AT + WORD;
+export const FIRST_AT: i32 = RECIPROCAL_AT + WORD;
+export const LAST_AT: i32 = FIRST_AT + WORD;
+export const CELLS_AT: i32 = LAST_AT + WORD;
+export const WARMUP_AT: i32 = CELLS_AT + WORD;
+/** A class record has 32 bytes, so that its address is computed by a shift. */
+export const CLASS_SHIFT: i32 = 5;
+
+/** Bytes of the control block, with the header of the first block. */
+export const CONTROL: i32 =
+  (CLASSES_AT + (CLASS_COUNT << CLASS_SHIFT) + WORD + GRANULE - 1) & -GRANULE;
+
+// The heap in use ---------------------------------------------------------------------------------------------------------
+
+export const MAGIC: i32 = 0x33505748; // "HWP3"
+
+/** Address of the control block; 0 before there is a heap. */
+export let heap: i32 = 0;
+/** The first block; 0 before there is a heap. */
+export let first: i32 = 0;
+/** Slabs serve requests below this size, in bytes; 0 before there is a heap. */
+export let small: i32 = 0;
+
+/** The break never goes beyond it, whatever a program writes into the control block. */
+export let limit: i32 = 0;
+
+/** Makes the heap at `at` the one in use, or none for 0. What the engine remembers of it never changes. */
+export function useHeap(at: i32): void {
+  heap = at;
+  first = at == 0 ? 0 : at + CONTROL;
+  small = at == 0 ? 0 : load32(at + SMALL_AT);
+  limit = at == 0 ? 0 : load32(at + LIMIT_AT);
+}
+
+/** Whether a heap of this layout starts at `at`. */
+export function isHeap(at: i32): bool {
+  return at != 0 && load32(at + MAGIC_AT) == MAGIC;
+}
+
+/** Writes the control block of a new heap at `at`, which becomes the one in use; without MAGIC, until all of it is there. */
+export function createControl(
+  at: i32,
+  programBreak: i32,
+  limit: i32,
+  owned: i32,
+  margin: i32,
+  fit: i32,
+  small: i32,
+): void {
+  zero(at, CONTROL);
+  store32(at + BREAK_AT, programBreak);
+  store32(at + LIMIT_AT, limit);
+  store32(at + OWNED_AT, owned);
+  store32(at + MARGIN_AT, margin);
+  store32(at + FIT_AT, fit);
+  store32(at + SMALL_AT, small == 0 ? 0 : small + 1);
+  store32(at + MOVES_AT, 1);
+  store32(at + PEAK_AT, programBreak - at);
+  useHeap(at);
+}
+
+/** Marks the heap in use as complete. */
+export function markCreated(): void {
+  store32(heap + MAGIC_AT, MAGIC);
+}
+
+// Accessors ---------------------------------------------------------------------------------------------------------------
+
+export function top(): i32 {
+  return load32(heap + TOP_AT);
+}
+
+export function setTop(p: i32): void {
+  store32(heap + TOP_AT, p);
+}
+
+export function topEnd(): i32 {
+  return load32(heap + TOP_END_AT);
+}
+
+export function setTopEnd(address: i32): void {
+  store32(heap + TOP_END_AT, address);
+}
+
+export function programBreak(): i32 {
+  return load32(heap + BREAK_AT);
+}
+
+export function setProgramBreak(address: i32): void {
+  store32(heap + BREAK_AT, address);
+}
+
+/** The setting that `small` was read from. */
+export function smallSetting(): i32 {
+  return load32(heap + SMALL_AT);
+}
+
+export function fit(): i32 {
+  return load32(heap + FIT_AT);
+}
+
+/** The setting that `limit` was read from. */
+export function limitSetting(): i32 {
+  return load32(heap + LIMIT_AT);
+}
+
+export function marginSetting(): i32 {
+  return load32(heap + MARGIN_AT);
+}
+
+export function owned(): i32 {
+  return load32(heap + OWNED_AT);
+}
+
+export function setOwned(address: i32): void {
+  store32(heap + OWNED_AT, address);
+}
+
+export function breakMoves(): i32 {
+  return load32(heap + MOVES_AT);
+}
+
+export function setBreakMoves(count: i32): void {
+  store32(heap + MOVES_AT, count);
+}
+
+export function peak(): i32 {
+  return load32(heap + PEAK_AT);
+}
+
+export function setPeak(bytes: i32): void {
+  store32(heap + PEAK_AT, bytes);
+}
+
+export function foreignBytes(): i32 {
+  return load32(heap + FOREIGN_AT);
+}
+
+export function setForeignBytes(bytes: i32): void {
+  store32(heap + FOREIGN_AT, bytes);
+}
+
+export function highWater(): i32 {
+  return load32(heap + HIGH_WATER_AT);
+}
+
+/** Raises the high-water mark to `p` if it is below. */
+export function raiseHighWater(p: i32): void {
+  if (below(load32(heap + HIGH_WATER_AT), p)) store32(heap + HIGH_WATER_AT, p);
+}
+
+export function rover(): i32 {
+  return load32(heap + ROVER_AT);
+}
+
+export function setRover(p: i32): void {
+  store32(heap + ROVER_AT, p);
+}
+
+// PINNED layout: the array of the addresses of the map's chunks, and the list of groups.
+
+export function root(): i32 {
+  return load32(heap + ROOT_AT);
+}
+
+export function setRoot(address: i32): void {
+  store32(heap + ROOT_AT, address);
+}
+
+export function chunkCount(): i32 {
+  return load32(heap + CHUNKS_AT);
+}
+
+export function setChunkCount(count: i32): void {
+  store32(heap + CHUNKS_AT, count);
+}
+
+/** Address of the map's chunk with this number. */
+export function chunk(index: i32): i32 {
+  return load32(root() + (index << 2));
+}
+
+export function setChunk(index: i32, address: i32): void {
+  store32(root() + (index << 2), address);
+}
+
+export function firstGroup(): i32 {
+  return load32(heap + GROUPS_AT);
+}
+
+export function setFirstGroup(group: i32): void {
+  store32(heap + GROUPS_AT, group);
+}
+
+/** Bytes between the base and the break that are the heap's. */
+export function footprint(): i32 {
+  return programBreak() - heap - foreignBytes();
+}
+
+// Quick lists.
+
+/** Blocks in quick lists. */
+export function quickCount(): i32 {
+  return load32(heap + QUICK_AT);
+}
+
+export function setQuickCount(count: i32): void {
+  store32(heap + QUICK_AT, count);
+}
+
+/** Address of the head of the quick list for blocks of `size` bytes. At any time its blocks are of one size. */
+export function quickHead(size: i32): i32 {
+  return heap + QUICK_LISTS_AT + (((size >>> 4) & (QUICK_LISTS - 1)) << 2);
+}
+
+// Bins: a bin's head is named by its address.
+
+export function binHead(bin: i32): i32 {
+  return heap + BINS_AT + (bin << 2);
+}
+
+/** The bin whose head is at `address`; not below BIN_COUNT if there is none. */
+export function binWithHead(address: i32): i32 {
+  return (address - heap - BINS_AT) >>> 2;
+}
+
+/** The bits of the bins 32 × `word` to 32 × `word` + 31. */
+export function binBits(word: i32): i32 {
+  return load32(heap + BIN_BITS_AT + (word << 2));
+}
+
+export function setBinBits(word: i32, bits: i32): void {
+  store32(heap + BIN_BITS_AT + (word << 2), bits);
+}
+
+// Size classes: a class is named by `heap` plus 32 times its number, so that a field is one constant offset away.
+
+export function classAt(number: i32): i32 {
+  return heap + (number << CLASS_SHIFT);
+}
+
+/** The class that serves a size in bytes, 0 to MAX_SMALL. */
+export function classFor(size: i32): i32 {
+  return classAt(load8(heap + ((size + 7) >>> 3) + CLASS_OF_AT));
+}
+
+/** `size` is a multiple of 8. */
+export function setClassFor(size: i32, number: i32): void {
+  store8(heap + CLASS_OF_AT + (size >>> 3), number);
+}
+
+export function currentSlab(c: i32): i32 {
+  return load32(c + CURRENT_AT);
+}
+
+export function setCurrentSlab(c: i32, slab: i32): void {
+  store32(c + CURRENT_AT, slab);
+}
+
+/** The header that stands for no slab: none of its slots is free. */
+export function noSlab(): i32 {
+  return heap + NO_SLAB_AT;
+}
+
+export function slotSize(c: i32): i32 {
+  return load32(c + SLOT_SIZE_AT);
+}
+
+export function setSlotSize(c: i32, bytes: i32): void {
+  store32(c + SLOT_SIZE_AT, bytes);
+}
+
+export function reciprocalOf(c: i32): i32 {
+  return load32(c + RECIPROCAL_AT);
+}
+
+export function setReciprocal(c: i32, reciprocal: i32): void {
+  store32(c + RECIPROCAL_AT, reciprocal);
+}
+
+export function firstPartial(c: i32): i32 {
+  return load32(c + FIRST_AT);
+}
+
+export function setFirstPartial(c: i32, slab: i32): void {
+  store32(c + FIRST_AT, slab);
+}
+
+export function lastPartial(c: i32): i32 {
+  return load32(c + LAST_AT);
+}
+
+export function setLastPartial(c: i32, slab: i32): void {
+  store32(c + LAST_AT, slab);
+}
+
+export function cellsOf(c: i32): i32 {
+  return load32(c + CELLS_AT);
+}
+
+export function setCellsOf(c: i32, cells: i32): void {
+  store32(c + CELLS_AT, cells);
+}
+
+export function warmup(c: i32): i32 {
+  return load32(c + WARMUP_AT);
+}
+
+export function setWarmup(c: i32, requests: i32): void {
+  store32(c + WARMUP_AT, requests);
+}

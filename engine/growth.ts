@@ -1,0 +1,105 @@
+// The program break: where the heap's memory ends, and the functions that move it once the heap exists.
+//
+// Memory below OWNED is the heap's: what it was created with and what it has grown itself. Memory that appears beyond OWNED
+// was grown by other code, which uses it. The heap then continues behind it, and what lies between is a foreign region. A heap
+// with a limit owns all memory up to there, whoever grows it: so several heaps can share one memory.
+
+import { below, canShrink, growTo, memoryEnd, shrinkTo } from "#memory";
+import {
+  breakMoves,
+  footprint,
+  foreignBytes,
+  GRANULE,
+  limit,
+  marginSetting,
+  owned,
+  PAGE,
+  peak,
+  programBreak,
+  roundUp,
+  setBreakMoves,
+  setForeignBytes,
+  setOwned,
+  setPeak,
+  setProgramBreak,
+} from "./control.ts";
+
+/** Highest possible break: 4 GiB less a granule, so that it is a 32-bit number. */
+export const HIGHEST_BREAK: i32 = -16;
+/** A margin that is a share of the heap is a 256th of its footprint. */
+const MARGIN_SHIFT: i32 = 8;
+
+/** Bytes to take beyond what is needed when the break moves. */
+export function margin(): i32 {
+  return marginSetting() == -1 ? footprint() >>> MARGIN_SHIFT : marginSetting();
+}
+
+/**
+ * Where to move a break at `from` that must reach `least`: at least a page and `margin` bytes farther, in whole pages, not
+ * beyond `highest`. 0 if that is too low.
+ */
+export function targetBreak(from: i32, least: i32, margin: i32, highest: i32): i32 {
+  if (below(least, from) || below(highest, least)) return 0;
+  const room: i32 = highest - from;
+  let step: i32 = least - from;
+  step = below(room - step, margin) ? room : step + margin;
+  if (below(step, PAGE)) step = below(room, PAGE) ? room : PAGE;
+  const target: i32 = roundUp(from + step, PAGE);
+  return below(target, from + step) || below(highest, target) ? highest : target;
+}
+
+/** Where `bytes` more would start: at the break, or behind memory that other code has grown. */
+export function startFor(bytes: i32): i32 {
+  const end: i32 = memoryEnd();
+  const isForeign: bool = below(owned(), end) && below(end, limit);
+  return isForeign && below(owned() - programBreak(), bytes) ? end : programBreak();
+}
+
+/**
+ * Moves the break so that `bytes` from `start` on are the heap's, with a margin if the memory grows that far. Returns false,
+ * with nothing changed, if the memory does not grow far enough or the limit is too low.
+ */
+export function growBreak(start: i32, bytes: i32): bool {
+  return moveBreak(start, bytes, margin()) || (margin() != 0 && moveBreak(start, bytes, 0));
+}
+
+/** The same with exactly this margin, unless the limit or memory of other code is in the way. */
+export function moveBreak(start: i32, bytes: i32, margin: i32): bool {
+  const from: i32 = programBreak();
+  const end: i32 = memoryEnd();
+  const least: i32 = roundUp(start + bytes, GRANULE);
+  let target: i32 = targetBreak(start, least, margin, limit);
+  if (target == 0) return false;
+  // Up to the memory of other code.
+  if (start == from && below(owned(), end) && below(owned(), target)) target = owned();
+  if (below(end, target)) {
+    if (!growTo(target)) {
+      if (margin != 0) return false;
+      target = below(end, least) ? least : end;
+      if (!growTo(target)) return false;
+    }
+    const grown: i32 = below(limit, memoryEnd()) ? limit : memoryEnd();
+    if (below(owned(), grown)) setOwned(grown);
+  } else if (below(owned(), target)) setOwned(target);
+  if (start != from) setForeignBytes(foreignBytes() + start - from);
+  notePosition(target);
+  setBreakMoves(breakMoves() + 1);
+  return true;
+}
+
+function notePosition(address: i32): void {
+  setProgramBreak(address);
+  if (below(peak(), footprint())) setPeak(footprint());
+}
+
+/** Whether the memory can shrink, and ends at the break. */
+export function canLowerBreak(): bool {
+  return canShrink() && programBreak() == memoryEnd();
+}
+
+/** Moves the break down to `address`; see `canLowerBreak`. */
+export function lowerBreak(address: i32): void {
+  shrinkTo(address);
+  if (below(address, owned()) && owned() != limit) setOwned(address);
+  notePosition(address);
+}
