@@ -47,7 +47,7 @@ const COLD = namesIn({
     "unusedError",
     "isPreviousFree",
   ],
-  slabs: ["splitSparse", "freeSlotSlowly", "releaseSlab", "createSlab", "isSlabHeader"],
+  slabs: ["splitSparse", "freeSlotSlowly", "releaseSlab", "createSlab", "isSlabHeader", "isMapped"],
   blocks: [
     "allocateFromTop",
     "growTop",

@@ -248,7 +248,20 @@ export function makeCurrent(c: i32, slab: i32): void {
 
 /** Stops with CORRUPT if `slab` is not the header of a slab of class `c`. */
 function expectSlab(c: i32, slab: i32): void {
-  if (!isSlabHeader(slab) || classOf(slab) != c) corrupt();
+  if (!isMapped(slab) || classOf(slab) != c) corrupt();
+}
+
+/** Whether a header may be at `slab`, any word. A list is proved by its links. */
+function isPlace(slab: i32): bool {
+  return (slab & 7) == 4 && isInside(slab);
+}
+
+/** Whether the map leads from `slab`, any word, to a header there. It loads no block's header, which may be in no cache. */
+function isMapped(slab: i32): bool {
+  if (!isPlace(slab)) return false;
+  const p: i32 = PINNED ? blockOf(slab) : slab;
+  if (!below(p - first, top() - first)) return false;
+  return isSlab(entryOf(p)) && slabOf(p, entryOf(p)) == slab;
 }
 
 /** Whether `slab`, any word, is the header of a slab: header, block and map agree. */
@@ -284,7 +297,7 @@ export function freeSlot(p: i32, slab: i32): i32 {
 
 /** The same for a slab that was full or becomes empty, and for an invalid pointer. */
 function freeSlotSlowly(p: i32, slab: i32): i32 {
-  if (!isSlabHeader(slab)) corrupt();
+  if (!isMapped(slab)) corrupt();
   const code: i32 = slotError(p, slab);
   if (code != OK) return report(code);
   const c: i32 = classOf(slab);
@@ -328,7 +341,7 @@ function append(c: i32, slab: i32): void {
   setPreviousPartial(slab, last);
   if (last == 0) setFirstPartial(c, slab);
   else {
-    expectSlab(c, last);
+    if (!isPlace(last) || nextPartial(last) != 0) corrupt();
     setNextPartial(last, slab);
   }
   setLastPartial(c, slab);
@@ -340,14 +353,12 @@ function unlink(c: i32, slab: i32): void {
   const previous: i32 = previousPartial(slab);
   if (next == 0) setLastPartial(c, previous);
   else {
-    expectSlab(c, next);
-    if (previousPartial(next) != slab) corrupt();
+    if (!isPlace(next) || previousPartial(next) != slab) corrupt();
     setPreviousPartial(next, previous);
   }
   if (previous == 0) setFirstPartial(c, next);
   else {
-    expectSlab(c, previous);
-    if (nextPartial(previous) != slab) corrupt();
+    if (!isPlace(previous) || nextPartial(previous) != slab) corrupt();
     setNextPartial(previous, next);
   }
 }
@@ -404,6 +415,7 @@ export function createSlab(c: i32, base: i32, slab: i32): i32 {
 
 /** Frees the block of a slab that has no slot in use and is in no list; returns the free block that it is part of. */
 function releaseSlab(c: i32, slab: i32): i32 {
+  if (!isSlabHeader(slab)) corrupt();
   const p: i32 = blockOf(slab);
   const cells: i32 = sizeOf(p) >>> CELL_SHIFT;
   setCellsOf(c, cellsOf(c) - cells);
@@ -483,6 +495,7 @@ export function splitSparse(c: i32): bool {
 
 /** Splits a slab that is in no list, and puts its parts into the list; false, with nothing changed, if it has no free cells. */
 function splitSlab(c: i32, slab: i32): bool {
+  if (!isSlabHeader(slab)) corrupt();
   let freed: bool = freeCellsFrom(c, slab, blockOf(slab));
   for (;;) {
     const slot: i32 = gapAfter(c, slab);
