@@ -418,7 +418,7 @@ function deallocateBlock(p: i32, entry: i32): i32 {
   return OK;
 }
 
-/** The same for an address that is in no block and no slab. */
+/** `deallocate` for an address that is in no block and no slab. */
 function freeStray(p: i32): i32 {
   return p == 0 ? OK : report(pointerError(p));
 }
@@ -430,7 +430,7 @@ function expectedSlab(p: i32, entry: i32): i32 {
   return slab;
 }
 
-/** Why `p` is no pointer to a block or slot in use; OK if it is. */
+/** The error for `p`; OK if it is a pointer to a block or slot in use. */
 export function pointerError(p: i32): i32 {
   if (heap == 0 || below(p, first)) return OUT_OF_HEAP;
   enter();
@@ -440,7 +440,7 @@ export function pointerError(p: i32): i32 {
   return isSlab(entry) ? slotError(p, expectedSlab(p, entry)) : blockError(p, entry);
 }
 
-/** Why `p`, in the heap but in no slab, is no pointer to a block in use; OK if it is. */
+/** The error for `p`, an address in the heap but in no slab; OK if it is a pointer to a block in use. */
 function blockError(p: i32, entry: i32): i32 {
   if ((p & (GRANULE - 1)) != 0) return INVALID_POINTER;
   if (entry != startEntry(p)) {

@@ -201,7 +201,7 @@ export function slotCount(slab: i32): i32 {
 // Allocating --------------------------------------------------------------------------------------------------------------
 
 /** The lowest free slot of a slab, maybe beyond its slots. */
-export function firstFreeSlot(slab: i32): i32 {
+function firstFreeSlot(slab: i32): i32 {
   return firstClear(bitsOf(slab));
 }
 
@@ -314,6 +314,7 @@ function freeSlotSlowly(p: i32, slab: i32): i32 {
 function keepOrRelease(c: i32, slab: i32): void {
   unlink(c, slab);
   const head: i32 = firstPartial(c);
+  if (!isPlace(head)) corrupt();
   if (isEmpty(head)) {
     releaseSlab(c, slab);
     return;

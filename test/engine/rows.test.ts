@@ -546,7 +546,7 @@ describe.each(FORMS)("%s", (form) => {
       return heap;
     }
 
-    /** Allocates from one of the smallest free blocks that fit, and checks what is left of it. */
+    /** Allocates from one of the smallest free blocks that fit, and checks the remainder. */
     function expectBestFit(heap: TestHeap, bytes: number): void {
       const size = blockSize(bytes);
       const before = freeBlocks(heap);
@@ -1663,7 +1663,7 @@ describe.each(FORMS)("%s", (form) => {
       expect(heap.top).toEqual({ address: at[0], size: 0, kind: "top" });
     });
 
-    test("malloc_trim keeps as many bytes as it is told", async () => {
+    test("malloc_trim keeps as many bytes as its argument says", async () => {
       const heap = await plain({ memory: resizable(0) });
       const { address } = heap.top;
       expect(heap.engine.malloc_trim(1000)).toBe(1);
