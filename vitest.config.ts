@@ -10,6 +10,11 @@ export default defineConfig({
         ssr: { resolve: { conditions: ["counting", "module", "node"] } },
       },
       {
+        // The engine in C, and what is made of it: skipped where there is no C compiler.
+        test: { name: "native", include: ["test/native/*.test.ts"], testTimeout: 60_000 },
+        ssr: { resolve: { conditions: ["counting", "module", "node"] } },
+      },
+      {
         // The same with metadata that never moves: what depends on where it is in the plain layout is left out.
         test: {
           name: "pinned",

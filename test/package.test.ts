@@ -68,7 +68,7 @@ it("has no fault that publint finds", async () => {
   expect(messages.map((message) => formatMessage(message, pkg!))).toEqual([]);
 });
 
-it("contains the library, its typings, the wasm files, the files that modules are compiled with and the command, and nothing else", () => {
+it("contains the library, its typings, the wasm files, the files that modules are compiled with, the engine in C and the command, and nothing else", () => {
   const files = readdirSync(join(installed, "dist")).toSorted();
   expect(files.filter((name) => !name.endsWith(".d.ts"))).toEqual([
     "THIRD-PARTY-NOTICES.txt",
@@ -79,6 +79,11 @@ it("contains the library, its typings, the wasm files, the files that modules ar
     "index.js",
     "inline.js",
     "js.js",
+    "native",
+  ]);
+  expect(readdirSync(join(installed, "dist/native")).toSorted()).toEqual([
+    "heapwright.c",
+    "heapwright.h",
   ]);
   const notices = readFileSync(join(installed, "dist/THIRD-PARTY-NOTICES.txt"), "utf8");
   expect(readdirSync(join(installed, "link")).toSorted()).toEqual([
