@@ -51,11 +51,15 @@ const COLD = [
   "corrupt",
 ];
 
-/** Writes heapwright.c and heapwright.h. */
+/** The libraries for Linux, which include heapwright.c. */
+const LIBRARIES = ["process.c", "libheapwright.c", "libheapwright.h", "libheapwright-malloc.c"];
+
+/** Writes heapwright.c, and puts what includes it and what it includes beside it. */
 export function buildC(): void {
   mkdirSync(OUTPUT, { recursive: true });
   writeFileSync(`${OUTPUT}/heapwright.c`, heapwrightC({ CHECKED: false, PINNED: false }));
   copyFileSync(HEADER, `${OUTPUT}/heapwright.h`);
+  for (const name of LIBRARIES) copyFileSync(`native/${name}`, `${OUTPUT}/${name}`);
 }
 
 /** The text of heapwright.c with these constants of the seam. */

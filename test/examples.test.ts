@@ -7,9 +7,10 @@ import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const EXAMPLES = readdirSync(join(ROOT, "examples")).map((name) =>
-  name.endsWith(".js") ? `examples/${name}` : `examples/${name}/main.js`,
-);
+// Those in C run in test/native/linux.test.ts.
+const EXAMPLES = readdirSync(join(ROOT, "examples"))
+  .filter((name) => name !== "native")
+  .map((name) => (name.endsWith(".js") ? `examples/${name}` : `examples/${name}/main.js`));
 
 const run = (file: string): string =>
   execFileSync(process.execPath, [file], { cwd: ROOT, encoding: "utf8" });

@@ -84,6 +84,10 @@ it("contains the library, its typings, the wasm files, the files that modules ar
   expect(readdirSync(join(installed, "dist/native")).toSorted()).toEqual([
     "heapwright.c",
     "heapwright.h",
+    "libheapwright-malloc.c",
+    "libheapwright.c",
+    "libheapwright.h",
+    "process.c",
   ]);
   const notices = readFileSync(join(installed, "dist/THIRD-PARTY-NOTICES.txt"), "utf8");
   expect(readdirSync(join(installed, "link")).toSorted()).toEqual([

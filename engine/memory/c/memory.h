@@ -201,8 +201,11 @@ static void hw_shrinkTo(hw_heap *hw, u32 end);
 
 #else
 
-/** The end of the memory in bytes, a multiple of 16. */
+/** The end of the memory in bytes, a multiple of 16. If other code may move it, HW_NOTE_END notes where it is. */
 static u32 hw_memoryEnd(hw_heap *hw) {
+#ifdef HW_NOTE_END
+  HW_NOTE_END(hw);
+#endif
   return hw->end;
 }
 

@@ -1,0 +1,14 @@
+// cc -Idist/native examples/native/hello.c native/out/libheapwright.a -o hello && ./hello
+
+#include <stdio.h>
+#include <string.h>
+#include "libheapwright.h"
+
+int main(void) {
+  char *greeting = allocate(32);
+  if (greeting == NULL) return 1;
+  strcpy(greeting, "hello from the program break");
+  puts(greeting);
+  deallocate(greeting);
+  return 0;
+}
