@@ -1,7 +1,5 @@
 /** The two engines behind one interface, and which of them a heap gets. */
 
-import { createEngine } from "../build/generated/js-engine.js";
-import { heapWasm } from "../build/generated/wasm.js";
 import { badOptions } from "./errors.ts";
 import { type HeapMemory, isShared, isWasmMemory } from "./memories.ts";
 
@@ -38,6 +36,14 @@ export interface Inspector {
   heap_check_at(): number;
 }
 
+/** The engines that an entry of the package contains. */
+export interface Engines {
+  /** The bytes of heap.wasm, or of heap.shared.wasm. */
+  readonly wasm?: (shared: boolean) => Uint8Array<ArrayBuffer>;
+  /** A new engine on a memory, without a heap yet. */
+  readonly js?: (memory: HeapMemory) => Engine;
+}
+
 /**
  * An engine on a memory. `auto` is WebAssembly where the memory is a WebAssembly.Memory and the platform lets us compile,
  * else JavaScript. Cost: the first of each kind compiles a few KB. Throws `BAD_OPTIONS` where there is none of those wanted.
@@ -45,21 +51,26 @@ export interface Inspector {
 export function engineOn(
   memory: HeapMemory,
   wanted: EngineName | "auto",
+  engines: Engines,
 ): { name: EngineName; engine: Engine } {
+  const { js } = engines;
   if (wanted !== "js") {
-    const found = moduleFor(memory);
+    const found = moduleFor(memory, engines);
     if ("module" in found) {
       return { name: "wasm", engine: instantiated(found.module, memory as WebAssembly.Memory) };
     }
-    if (wanted === "wasm" || !createEngine) throw badOptions(found.reason, found.cause);
+    if (wanted === "wasm" || !js) {
+      const instead = js ? 'use engine "js" or "auto"' : IMPORT_JS;
+      throw badOptions(found.reason.replace(INSTEAD, instead), found.cause);
+    }
   }
-  if (createEngine) return { name: "js", engine: createEngine(memory) };
+  if (js) return { name: "js", engine: js(memory) };
   throw badOptions(`engine "js" is not in heapwright/inline: ${IMPORT_JS}`);
 }
 
 const IMPORT_JS = 'import from "heapwright" or "heapwright/js" instead';
-/** What to do where there is no WebAssembly; the library is built without one of the engines too. */
-const INSTEAD = createEngine ? 'use engine "js" or "auto"' : IMPORT_JS;
+/** Stands for what to do instead, which depends on the entry. */
+const INSTEAD = "%";
 
 /** A module to instantiate, or why there is none. */
 type Found = { module: WebAssembly.Module } | { reason: string; cause?: unknown };
@@ -67,8 +78,8 @@ type Found = { module: WebAssembly.Module } | { reason: string; cause?: unknown 
 /** What came of compiling, for memories that are not shared and for those that are: it is tried once. */
 const compiled = new Map<boolean, Found>();
 
-function moduleFor(memory: HeapMemory): Found {
-  if (!heapWasm) {
+function moduleFor(memory: HeapMemory, { wasm }: Engines): Found {
+  if (!wasm) {
     return {
       reason:
         'engine "wasm" is not in heapwright/js: import from "heapwright" or "heapwright/inline" instead',
@@ -83,7 +94,7 @@ function moduleFor(memory: HeapMemory): Found {
     };
   }
   const shared = isShared(memory);
-  const found = compiled.get(shared) ?? compile(heapWasm(shared));
+  const found = compiled.get(shared) ?? compile(wasm(shared));
   compiled.set(shared, found);
   return found;
 }

@@ -1,10 +1,8 @@
-// What the build generates (build/js-engine.ts, build/library.ts). An engine that an entry is built without is undefined.
+// What the build generates (build/js-engine.ts, build/library.ts).
 
 declare module "*/generated/js-engine.js" {
   /** A new engine on a memory, without a heap yet. */
-  export const createEngine:
-    | ((memory: import("./memories.ts").HeapMemory) => import("./engine.ts").Engine)
-    | undefined;
+  export const createEngine: NonNullable<import("./engine.ts").Engines["js"]>;
 }
 
 declare module "*/generated/inspector.js" {
@@ -16,7 +14,7 @@ declare module "*/generated/inspector.js" {
 
 declare module "*/generated/wasm.js" {
   /** The bytes of heap.wasm, or of heap.shared.wasm. */
-  export const heapWasm: ((shared: boolean) => Uint8Array<ArrayBuffer>) | undefined;
+  export const heapWasm: NonNullable<import("./engine.ts").Engines["wasm"]>;
 }
 
 declare module "*/generated/invariants.js" {

@@ -7,7 +7,7 @@ import { MAX_SMALL } from "../engine/classes.ts";
 import { INVALID_SIZE, OK, OUT_OF_HEAP, OUT_OF_MEMORY } from "../engine/errors.ts";
 import { bytesOf, expectTypedArray, HeapArray } from "./array.ts";
 import { Block } from "./block.ts";
-import { type Engine, type EngineName, engineOn, type Inspector } from "./engine.ts";
+import { type Engine, type EngineName, engineOn, type Engines, type Inspector } from "./engine.ts";
 import {
   badOptions,
   corrupt,
@@ -151,19 +151,11 @@ const HIGHEST = ADDRESS_SPACE - 16;
 /** Marks the options of a heap that exists already. */
 const ATTACH = Symbol("attach");
 
-/**
- * A heap in a memory: `allocate` answers a pointer, the byte offset of a block; `deallocate` gives the block back.
- *
- * ```ts
- * const heap = new Heap();
- * const p = heap.allocate(1024);
- * heap.view(Float32Array, p, 256).fill(1);
- * heap.deallocate(p);
- * ```
- *
- * Every error is a `HeapError`, and leaves every block as it was.
- */
+/** The heap without an engine. The `Heap` of each entry extends it. */
 export class Heap {
+  /** @internal The engines that the entry contains. */
+  static readonly engines: Engines = {};
+
   /** What the heap lives in. */
   readonly memory: HeapMemory;
   /** The engine that was picked. */
@@ -183,7 +175,7 @@ export class Heap {
   constructor(options: HeapOptions = {}) {
     const { memory, base, limit, margin, fit, small, engine } = checked(options);
     this.memory = memory ?? ownMemory();
-    const picked = engineOn(this.memory, engine);
+    const picked = engineOn(this.memory, engine, new.target.engines);
     this.engine = picked.name;
     this.#engine = picked.engine;
     if (ATTACH in options) {

@@ -4,26 +4,28 @@
  * @module heapwright
  */
 
-export type { HeapArray } from "./array.ts";
-export type { Block } from "./block.ts";
-export type { EngineName } from "./engine.ts";
-export { HeapError, type HeapErrorCode } from "./errors.ts";
-export {
-  Heap,
-  type HeapOptions,
-  type Entry,
-  type EntryKind,
-  type HeapStats,
-  type TypedArrayType,
-} from "./heap.ts";
-export type { HeapMemory, WasmMemory } from "./memories.ts";
-export type { Held, Scope } from "./scope.ts";
-export {
-  struct,
-  type Field,
-  type Fields,
-  type FieldValue,
-  type Scalar,
-  type Struct,
-  type StructView,
-} from "./struct.ts";
+import { createEngine } from "../build/generated/js-engine.js";
+import { heapWasm } from "../build/generated/wasm.js";
+import type { Engines } from "./engine.ts";
+import { HeapBase } from "./library.ts";
+
+export { HeapError, struct } from "./library.ts";
+export type * from "./library.ts";
+
+/**
+ * A heap in a memory: `allocate` returns a pointer, which is the byte offset of a block; `deallocate` frees the block.
+ *
+ * Every error is a `HeapError`. Except for `CORRUPT`, an error leaves every block as it was.
+ *
+ * @example
+ * ```ts
+ * const heap = new Heap();
+ * const p = heap.allocate(1024);
+ * heap.view(Float32Array, p, 256).fill(1);
+ * heap.deallocate(p);
+ * ```
+ */
+export class Heap extends HeapBase {
+  /** @internal */
+  static override readonly engines: Engines = { wasm: heapWasm, js: createEngine };
+}

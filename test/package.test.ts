@@ -78,8 +78,11 @@ it("contains the library, its typings, the wasm files, the files that modules ar
     "heap.wasm",
     "index.js",
     "inline.js",
+    "javascript.js",
     "js.js",
+    "library.js",
     "native",
+    "wasm.js",
   ]);
   expect(readdirSync(join(installed, "dist/native")).toSorted()).toEqual([
     "heapwright.c",
@@ -226,6 +229,46 @@ describe("a program", () => {
       expect(run(`${engine}.mjs`, source)).toBe(
         `${engine === "js" ? "js" : "wasm"} 256 true DOUBLE_FREE true\n`,
       );
+    }
+  });
+
+  it("gets errors of one class from every entry", () => {
+    const source = `
+      const entries = await Promise.all(["", "/inline", "/js"].map((name) => import("heapwright" + name)));
+      for (const { Heap } of entries) {
+        for (const { HeapError } of entries) {
+          try {
+            new Heap().deallocate(16);
+          } catch (error) {
+            console.log(error instanceof HeapError, error.constructor === HeapError, error.code);
+          }
+        }
+      }
+    `;
+    expect(run("classes.mjs", source)).toBe("true true OUT_OF_HEAP\n".repeat(9));
+  });
+
+  it.each(["heapwright", "heapwright/inline", "heapwright/js"])(
+    "that does not catch an error of %s shows its message first",
+    (entry) => {
+      const source = `import { Heap } from "${entry}";\nnew Heap().deallocate(40);\n`;
+      writeFileSync(join(project, "uncaught.mjs"), source);
+      const { status, stderr } = spawnSync(process.execPath, ["uncaught.mjs"], {
+        cwd: project,
+        encoding: "utf8",
+      });
+      expect(status).toBe(1);
+      expect(stderr.slice(0, 2048)).toMatch(/HeapError: .*\b40\b/);
+      expect(stderr).toContain("at Heap.deallocate");
+      expect(stderr).toContain("uncaught.mjs:2");
+    },
+  );
+
+  it("has no long lines in what it imports", () => {
+    for (const name of ["index", "inline", "js", "library", "wasm", "javascript"]) {
+      const text = readFileSync(join(installed, `dist/${name}.js`), "utf8");
+      const longest = Math.max(...text.split("\n").map((line) => line.length));
+      expect(longest, name).toBeLessThan(500);
     }
   });
 
