@@ -1,7 +1,7 @@
 // src/ → the modules of the library with their typings; cli/main.ts → dist/cli.js.
 //
 //   library.js               everything but the engines
-//   wasm.js, javascript.js   one engine each
+//   wasm.js, javascript.js   one engine each; bytes.js has the bytes of the first
 //   index.js, inline.js, js.js   the entries: the library with both engines, or with one of them
 //
 // The entries share library.js, so a HeapError is the same class in all of them. The modules keep names and line breaks: Node
@@ -18,7 +18,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { basename } from "node:path";
+import { basename, dirname, posix } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build, type BuildOptions, type Plugin } from "esbuild";
 
@@ -52,7 +52,8 @@ const ENTRIES: readonly { name: string; summary?: string }[] = [
 /** The modules that the entries import, and their sources. */
 const MODULES: Readonly<Record<string, string>> = {
   library: "src/library.ts",
-  wasm: `${GENERATED}/wasm.js`, // copied: esbuild would join its lines
+  wasm: "src/wasm.ts",
+  bytes: `${GENERATED}/wasm.js`, // copied: esbuild would join its lines
   javascript: `${GENERATED}/js-engine.js`,
 };
 
@@ -71,7 +72,7 @@ export async function buildLibrary(): Promise<void> {
   const sources = { ...MODULES };
   for (const { name } of ENTRIES) sources[name] = `src/${name}.ts`;
   for (const [name, source] of Object.entries(sources)) {
-    if (name === "wasm") {
+    if (name === "bytes") {
       copyFileSync(source, `dist/${name}.js`);
       continue;
     }
@@ -114,8 +115,10 @@ function report(name: string): void {
 const sharedModules: Plugin = {
   name: "shared-modules",
   setup({ onResolve }) {
-    onResolve({ filter: /\/(library\.ts|wasm\.js|js-engine\.js)$/ }, ({ path, kind }) => {
-      const found = Object.keys(MODULES).find((name) => path.endsWith(basename(MODULES[name]!)));
+    onResolve({ filter: /\/(library\.ts|wasm\.ts|wasm\.js|js-engine\.js)$/ }, ({ path, kind }) => {
+      const found = Object.keys(MODULES).find((name) =>
+        path.endsWith(`/${basename(MODULES[name]!)}`),
+      );
       if (kind === "entry-point" || found === undefined) return undefined;
       return { path: `./${found}.js`, external: true };
     });
@@ -251,15 +254,17 @@ function buildTypings(): void {
     ["node_modules/typescript/bin/tsc", "--project", "build/tsconfig.types.json", "--outDir", out],
     { stdio: "inherit" },
   );
-  const wanted = ["index.d.ts"];
+  const wanted = ["index"];
   for (const name of wanted) {
-    const text = readFileSync(`${out}/src/${name}`, "utf8").replaceAll(
-      /(from "\.\/[^"]+)\.ts"/g,
+    const text = readFileSync(`${out}/src/${name}.d.ts`, "utf8").replaceAll(
+      /(from "\.{1,2}\/[^"]+)\.ts"/g,
       '$1.js"',
     );
-    writeFileSync(`dist/${name}`, text);
-    for (const [, other] of text.matchAll(/from "\.\/([^"]+)\.js"/g)) {
-      if (!wanted.includes(`${other}.d.ts`)) wanted.push(`${other}.d.ts`);
+    mkdirSync(dirname(`dist/${name}`), { recursive: true });
+    writeFileSync(`dist/${name}.d.ts`, text);
+    for (const [, other] of text.matchAll(/from "(\.{1,2}\/[^"]+)\.js"/g)) {
+      const found = posix.join(dirname(name), other!);
+      if (!wanted.includes(found)) wanted.push(found);
     }
   }
   for (const { name, summary } of ENTRIES.slice(1)) {

@@ -1,4 +1,4 @@
-/** What can be wrong with a call, and the error that says it. */
+/** The error of the library, its codes and its messages. */
 
 import { MAX_ALIGNMENT, MAX_SIZE } from "../engine/block.ts";
 import {
@@ -11,19 +11,20 @@ import {
   OUT_OF_HEAP,
   OUT_OF_MEMORY,
 } from "../engine/errors.ts";
+import { shown } from "./show.ts";
 
 /**
- * What was wrong:
+ * What went wrong:
  *
- * - `OUT_OF_MEMORY`: no free block fits, and the memory can't grow or the limit is reached
- * - `INVALID_SIZE`: a size that is no whole number of bytes from 0 to 2147418112
+ * - `OUT_OF_MEMORY`: no free block fits, and the memory cannot grow or the limit is reached
+ * - `INVALID_SIZE`: a size that is not a whole number of bytes from 0 to 2147418112
  * - `INVALID_ALIGNMENT`: an alignment that is not a power of two from 1 to 1073741824 (1 GiB)
- * - `DOUBLE_FREE`: a pointer to a block that was deallocated before
+ * - `DOUBLE_FREE`: a pointer to a block that is already free
  * - `INVALID_POINTER`: a pointer that is not the start of a block: inside one, misaligned, never allocated
- * - `OUT_OF_HEAP`: a pointer to memory that is not this heap's
- * - `CORRUPT`: something wrote where it should not; what the heap notes about its blocks can't be true
- * - `BAD_OPTIONS`: a heap, or what is to be in it, that can't be made as asked
- * - `DISPOSED`: a block, an array or a scope that was disposed of before
+ * - `OUT_OF_HEAP`: a pointer to memory outside the heap
+ * - `CORRUPT`: metadata of the heap was overwritten, or its memory shrank
+ * - `BAD_OPTIONS`: an invalid option or argument, or an engine that is unavailable
+ * - `DISPOSED`: a block, an array or a scope that was disposed of
  */
 export type HeapErrorCode =
   | "OUT_OF_MEMORY"
@@ -49,22 +50,38 @@ const CODES: Readonly<Record<number, HeapErrorCode>> = {
 };
 
 /**
- * Every error of the library. Every block is then as it was before the call, or else `code` is `CORRUPT`; a request that
- * fails for want of memory may have coalesced free memory or moved the break, so that later blocks lie elsewhere.
+ * The error that the library throws. Unless `code` is `CORRUPT`, every block is as it was before the call. A request that fails
+ * with `OUT_OF_MEMORY` may have coalesced free blocks or moved the break, so later blocks may get other addresses.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   heap.deallocate(p);
+ * } catch (error) {
+ *   if (error instanceof HeapError && error.code === "DOUBLE_FREE") report(error.pointer);
+ *   else throw error;
+ * }
+ * ```
  */
 export class HeapError extends Error {
   static {
     this.prototype.name = "HeapError";
   }
 
-  /** What was wrong, for a program; the message says it to people. */
+  /** What went wrong, for programs; the message is for people. */
   readonly code: HeapErrorCode;
-  /** The pointer that was wrong, as it was given; or the address where the heap is corrupt. */
+  /** The invalid pointer, as it was passed; or the address where the heap is corrupt. */
   declare readonly pointer?: number;
-  /** The size that was asked for, as it was given, in bytes. */
+  /** The requested size in bytes, as it was passed. */
   declare readonly size?: number;
 
-  /** The library makes these; `about` holds the pointer or size that was wrong, and the error behind this one. */
+  /**
+   * Makes an error. Programs seldom need to.
+   *
+   * @param code What went wrong.
+   * @param message What went wrong, for people.
+   * @param about The pointer or size that the error is about, and the error that caused it.
+   */
   constructor(
     code: HeapErrorCode,
     message: string,
@@ -81,37 +98,54 @@ export function badOptions(message: string, cause?: unknown): HeapError {
   return new HeapError("BAD_OPTIONS", message, { cause });
 }
 
-/** `hindrance`: why there can't be more memory, and what to do: the end of a sentence. */
+/** `value` is not what the option or argument `name` takes. */
+export function invalid(name: string, value: unknown, expected: string): HeapError {
+  return badOptions(`Invalid ${name} ${shown(value)}: expected ${expected}.`);
+}
+
+/** `hindrance`: why the memory cannot grow, and what to do; the end of a sentence. */
 export function outOfMemory(size: number, hindrance: string): HeapError {
   return new HeapError(
     "OUT_OF_MEMORY",
-    `no room for ${size} bytes: no free block fits, and ${hindrance}, or deallocate blocks`,
+    `Out of memory: cannot allocate ${size} bytes. No free block fits, and ${hindrance}, or free blocks.`,
     { size },
   );
 }
 
-/** For the use of a block or scope that has ended. */
+/** For the use of a block or scope after its end. */
 export function disposed(what: "block" | "scope"): HeapError {
   return new HeapError(
     "DISPOSED",
-    what === "block"
-      ? "the block was disposed of or released before: use it until then, and its pointer, once released, by itself"
-      : "the scope has ended: use it until then, and make another one for what comes later",
+    `This ${what} was disposed of${what === "block" ? " or released" : " or moved"}. Use it before, or make another one.`,
   );
 }
 
-export function invalidSize(size: number): HeapError {
+export function invalidSize(size: number, most: number = MAX_SIZE, pointer?: number): HeapError {
+  const about = pointer === undefined ? { size } : { size, pointer };
   return new HeapError(
     "INVALID_SIZE",
-    `size ${shown(size)} is not a whole number of bytes from 0 to ${MAX_SIZE}`,
-    { size },
+    `Invalid size ${shown(size)}: expected a whole number of bytes from 0 to ${most}.`,
+    about,
+  );
+}
+
+/** `size`: the bytes of the elements. */
+export function invalidLength(
+  length: unknown,
+  most: number,
+  about: { pointer?: number; size?: number },
+): HeapError {
+  return new HeapError(
+    "INVALID_SIZE",
+    `Invalid length ${shown(length)}: expected a whole number of elements from 0 to ${most}.`,
+    about,
   );
 }
 
 export function invalidAlignment(alignment: number): HeapError {
   return new HeapError(
     "INVALID_ALIGNMENT",
-    `alignment ${shown(alignment)} is not a power of two from 1 to ${MAX_ALIGNMENT}`,
+    `Invalid alignment ${shown(alignment)}: expected a power of two from 1 to ${MAX_ALIGNMENT}.`,
   );
 }
 
@@ -123,58 +157,51 @@ export function isWord(value: unknown): boolean {
 /** The error of an engine's `code` about a pointer. `extent`: where the heap is. */
 export function pointerError(code: number, pointer: number, extent = ""): HeapError {
   const name = CODES[code] ?? "CORRUPT";
-  const wrong =
-    pointer === 0
-      ? "is that of no block; allocate one first"
-      : name === "OUT_OF_HEAP"
-        ? `is outside of this heap${extent}; use a pointer in the heap that it was allocated from`
-        : WRONG_POINTERS[name];
-  return new HeapError(name, `pointer ${shown(pointer)} ${wrong}`, { pointer });
+  if (name === "CORRUPT") return corrupt("the header of the block was overwritten", pointer);
+  return invalidPointer(
+    name,
+    pointer,
+    name === "DOUBLE_FREE"
+      ? "its block is already free. Free a block once, and don't use its pointer afterwards."
+      : name === "OUT_OF_HEAP" && pointer !== 0
+        ? `it is outside this heap${extent}. Pass a pointer from this heap.`
+        : "no block starts there. Pass a pointer returned by allocate() of this heap.",
+  );
 }
 
-const WRONG_POINTERS: Readonly<Partial<Record<HeapErrorCode, string>>> = {
-  DOUBLE_FREE:
-    "leads to memory that was deallocated before; deallocate a block once and do not use its pointer afterwards",
-  INVALID_POINTER:
-    "is not the start of a block of this heap; use a pointer as it was answered by allocate, in the same heap",
-  CORRUPT:
-    "leads to a block whose header can't be true; something wrote before the start or beyond the end of its block",
-};
+/** `why`: the rest of the message. */
+export function invalidPointer(code: HeapErrorCode, pointer: number, why: string): HeapError {
+  return new HeapError(code, `Invalid pointer ${shown(pointer)}: ${why}`, { pointer });
+}
 
-/** What is wrong with a pointer that no engine could be asked about: not a 32-bit address. */
+/** The error for a pointer that no engine can take: not a 32-bit address. */
 export function noAddress(pointer: number): HeapError {
   if (typeof pointer === "bigint") {
-    return new HeapError(
+    return invalidPointer(
       "INVALID_POINTER",
-      `pointer ${shown(pointer)} is a BigInt, and pointers are numbers: use Number(pointer)`,
-      { pointer },
+      pointer,
+      "it is a BigInt, and pointers are numbers. Use Number(pointer).",
     );
   }
   if (typeof pointer === "number" && pointer < 0 && pointer >> 0 === pointer) {
-    return new HeapError(
+    return invalidPointer(
       "OUT_OF_HEAP",
-      `pointer ${pointer} is negative; if WebAssembly answered it, it is an address above 2 GiB: use pointer >>> 0`,
-      { pointer },
+      pointer,
+      "it is negative. If WebAssembly returned it, the address is above 2 GiB: use pointer >>> 0.",
     );
   }
   return pointerError(Number.isInteger(pointer) ? OUT_OF_HEAP : INVALID_POINTER, pointer);
 }
 
-/** `address`: where the heap contradicts itself, if that is known. */
-export function corrupt(message: string, address?: number, cause?: unknown): HeapError {
-  return new HeapError("CORRUPT", `${message}; something wrote outside of its block`, {
-    ...(address === undefined ? {} : { pointer: address }),
-    cause,
-  });
-}
-
-/** A value that should have been a number, for a message. */
-export function shown(value: unknown): string {
-  if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "string") return JSON.stringify(value);
-  try {
-    return String(value);
-  } catch {
-    return typeof value; // of an object that has no text
-  }
+/** `address`: where the metadata contradicts itself, if that is known. */
+export function corrupt(what: string, address?: number, cause?: unknown): HeapError {
+  const place = address === undefined ? "" : ` at ${address}`;
+  return new HeapError(
+    "CORRUPT",
+    `The heap is corrupt${place}: ${what}. Something wrote outside its block.`,
+    {
+      ...(address === undefined ? {} : { pointer: address }),
+      cause,
+    },
+  );
 }

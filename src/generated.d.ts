@@ -2,19 +2,19 @@
 
 declare module "*/generated/js-engine.js" {
   /** A new engine on a memory, without a heap yet. */
-  export const createEngine: NonNullable<import("./engine.ts").Engines["js"]>;
+  export const createEngine: NonNullable<import("./types.ts").Engines["js"]>;
 }
 
 declare module "*/generated/inspector.js" {
   /** A new inspector on a memory, of no heap yet. */
   export function createInspector(
-    memory: import("./memories.ts").HeapMemory,
-  ): import("./engine.ts").Inspector;
+    memory: import("./types.ts").HeapMemory,
+  ): import("./types.ts").Inspector;
 }
 
 declare module "*/generated/wasm.js" {
   /** The bytes of heap.wasm, or of heap.shared.wasm. */
-  export const heapWasm: NonNullable<import("./engine.ts").Engines["wasm"]>;
+  export function heapWasm(shared: boolean): Uint8Array<ArrayBuffer>;
 }
 
 declare module "*/generated/invariants.js" {

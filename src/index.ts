@@ -5,9 +5,9 @@
  */
 
 import { createEngine } from "../build/generated/js-engine.js";
-import { heapWasm } from "../build/generated/wasm.js";
-import type { Engines } from "./engine.ts";
+import type { Engines } from "./types.ts";
 import { HeapBase } from "./library.ts";
+import { wasmEngine } from "./wasm.ts";
 
 export { HeapError, struct } from "./library.ts";
 export type * from "./library.ts";
@@ -27,5 +27,5 @@ export type * from "./library.ts";
  */
 export class Heap extends HeapBase {
   /** @internal */
-  static override readonly engines: Engines = { wasm: heapWasm, js: createEngine };
+  static override readonly engines: Engines = { wasm: wasmEngine, js: createEngine };
 }

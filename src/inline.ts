@@ -1,8 +1,8 @@
 /** The library with WebAssembly as its only engine. */
 
-import { heapWasm } from "../build/generated/wasm.js";
-import type { Engines } from "./engine.ts";
+import type { Engines } from "./types.ts";
 import { HeapBase } from "./library.ts";
+import { wasmEngine } from "./wasm.ts";
 
 export { HeapError, struct } from "./library.ts";
 export type * from "./library.ts";
@@ -10,5 +10,5 @@ export type * from "./library.ts";
 /** A heap in a memory; see src/index.ts. */
 export class Heap extends HeapBase {
   /** @internal */
-  static override readonly engines: Engines = { wasm: heapWasm };
+  static override readonly engines: Engines = { wasm: wasmEngine };
 }

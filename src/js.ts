@@ -1,7 +1,7 @@
 /** The library with JavaScript as its only engine. */
 
 import { createEngine } from "../build/generated/js-engine.js";
-import type { Engines } from "./engine.ts";
+import type { Engines } from "./types.ts";
 import { HeapBase } from "./library.ts";
 
 export { HeapError, struct } from "./library.ts";

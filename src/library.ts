@@ -1,19 +1,6 @@
 /** The library without an engine: what its entries share. */
 
-export type { HeapArray } from "./array.ts";
-export type { Block } from "./block.ts";
-export type { EngineName } from "./engine.ts";
-export { HeapError, type HeapErrorCode } from "./errors.ts";
-export {
-  Heap as HeapBase,
-  type HeapOptions,
-  type Entry,
-  type EntryKind,
-  type HeapStats,
-  type TypedArrayType,
-} from "./heap.ts";
-export type { HeapMemory, WasmMemory } from "./memories.ts";
-export type { Held, Scope } from "./scope.ts";
+export type { HeapArray } from "./data/array.ts";
 export {
   struct,
   type Field,
@@ -22,4 +9,20 @@ export {
   type Scalar,
   type Struct,
   type StructView,
-} from "./struct.ts";
+} from "./data/struct.ts";
+export { HeapError, type HeapErrorCode } from "./errors.ts";
+export { Heap as HeapBase } from "./heap.ts";
+export type { Block } from "./lifetimes/block.ts";
+export type { Scope } from "./lifetimes/scope.ts";
+export type {
+  AttachOptions,
+  EngineName,
+  Entry,
+  EntryKind,
+  HeapLike,
+  HeapMemory,
+  HeapOptions,
+  HeapStats,
+  TypedArrayType,
+  WasmMemory,
+} from "./types.ts";

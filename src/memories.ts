@@ -1,26 +1,14 @@
 /** The memories that a heap can live in. */
 
 import { badOptions, HeapError } from "./errors.ts";
-
-/**
- * Whatever a heap can live in: a WebAssembly.Memory, shared or not; an ArrayBuffer, fixed or resizable; a
- * SharedArrayBuffer, fixed or growable. At most 4 GiB of it are used.
- */
-export type HeapMemory = WasmMemory | ArrayBuffer | SharedArrayBuffer;
-
-/** `WebAssembly.Memory`; what we need of it where a project has no typings of WebAssembly, which are the DOM's. */
-export type WasmMemory = typeof globalThis extends {
-  WebAssembly: { Memory: { readonly prototype: infer Memory } };
-}
-  ? Memory
-  : { readonly buffer: ArrayBuffer | SharedArrayBuffer; grow(pages: number): number };
+import type { HeapMemory, WasmMemory } from "./types.ts";
 
 const PAGE = 65536;
 const ADDRESS_SPACE = 2 ** 32;
-/** Sizes (bytes) that a resizable ArrayBuffer of our own may grow to, the first that can be had. */
+/** Sizes (bytes) that a resizable ArrayBuffer of our own may grow to; the first that is available is used. */
 const LARGEST = [ADDRESS_SPACE - PAGE, 2 ** 30, 2 ** 28];
 
-/** A memory of our own that grows as needed: a WebAssembly.Memory wherever there is WebAssembly. */
+/** Makes a memory that grows as needed: a WebAssembly.Memory if there is WebAssembly. */
 export function ownMemory(): HeapMemory {
   if (typeof WebAssembly === "object") {
     try {
@@ -28,7 +16,7 @@ export function ownMemory(): HeapMemory {
     } catch (cause) {
       throw new HeapError(
         "OUT_OF_MEMORY",
-        `no WebAssembly.Memory can be had here (${cause}): let go of heaps that are not used, or give a memory`,
+        `Could not create a WebAssembly.Memory (${cause}): release unused heaps, or pass memory.`,
         { cause },
       );
     }
@@ -38,47 +26,63 @@ export function ownMemory(): HeapMemory {
       const buffer = new ArrayBuffer(PAGE, { maxByteLength });
       if (buffer.resizable) return buffer;
     } catch {
-      // Not that much address space: less of it.
+      // Not that much address space is available: try less.
     }
   }
-  throw badOptions("there is neither WebAssembly nor a resizable ArrayBuffer here: give a memory");
+  throw badOptions("Could not create a memory: pass memory.");
 }
 
-/** The tag that names what a value is, also where it comes from another realm. */
+/** The tag that names what a value is, even if it comes from another realm. */
 export function tagOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice("[object ".length, -1);
 }
 
-/** Throws `BAD_OPTIONS` for what no heap can live in. */
+/** Throws `BAD_OPTIONS` for a value that no heap can live in. */
 export function expectMemory(memory: unknown): HeapMemory {
   const tag = tagOf(memory);
   if (tag !== "WebAssembly.Memory" && tag !== "ArrayBuffer" && tag !== "SharedArrayBuffer") {
     throw badOptions(
-      `memory is ${tag === "Object" || tag === "Function" ? "something else" : tag}: ` +
-        `expected a WebAssembly.Memory, an ArrayBuffer or a SharedArrayBuffer`,
+      `Invalid memory (${tag}): expected a WebAssembly.Memory, an ArrayBuffer or a SharedArrayBuffer.`,
     );
   }
   const found = memory as HeapMemory;
   try {
     new Uint8Array(bufferOf(found), 0, 0);
   } catch (error) {
-    throw badOptions("memory is an ArrayBuffer that was transferred: nothing is left of it", error);
+    throw badOptions("Invalid memory: the ArrayBuffer was transferred.", error);
+  }
+  if (isWasmMemory(found) && has64Bits(found)) {
+    throw badOptions("Invalid memory: its addresses have 64 bits, expected 32.");
   }
   return found;
+}
+
+/** Whether a memory takes BigInt addresses. Such a memory refuses to grow by so many pages, others refuse the type. */
+function has64Bits(memory: WasmMemory): boolean {
+  try {
+    memory.grow((2n ** 64n - 1n) as never);
+    return true;
+  } catch (error) {
+    return (error as Error).name === "RangeError";
+  }
 }
 
 export function isWasmMemory(memory: HeapMemory): memory is WasmMemory {
   return "buffer" in memory;
 }
 
-/** Whether a buffer was made with a largest length. */
-function canChange(buffer: ArrayBuffer | SharedArrayBuffer): boolean {
-  return "growable" in buffer ? buffer.growable : "resizable" in buffer && buffer.resizable;
-}
-
-/** The buffer that a memory has now. */
+/** Returns the buffer that a memory has now. */
 export function bufferOf(memory: HeapMemory): ArrayBuffer | SharedArrayBuffer {
   return "buffer" in memory ? memory.buffer : memory;
+}
+
+/**
+ * Returns the memory's buffer, which reaches at least to `end` if the memory does. The buffer of a shared WebAssembly.Memory may
+ * be from before another thread grew it; growing by 0 pages updates it.
+ */
+export function bufferUpTo(memory: HeapMemory, end: number): ArrayBuffer | SharedArrayBuffer {
+  if (end > bufferOf(memory).byteLength && isWasmMemory(memory) && isShared(memory)) memory.grow(0);
+  return bufferOf(memory);
 }
 
 export function isShared(memory: HeapMemory): boolean {
@@ -86,8 +90,8 @@ export function isShared(memory: HeapMemory): boolean {
 }
 
 /**
- * Why a heap in this memory, with its break at `end`, can't have `size` bytes more, and what to do: the end of a sentence.
- * `limit` is undefined where the heap has none.
+ * Returns why a heap in this memory, with its break at `end`, cannot get `size` more bytes, and what to do: the end of a
+ * sentence. `limit` is undefined if the heap has none.
  */
 export function hindranceOf(
   memory: HeapMemory,
@@ -96,32 +100,14 @@ export function hindranceOf(
   limit: number | undefined,
 ): string {
   const { byteLength } = bufferOf(memory);
-  if (limit === undefined && byteLength - end >= size + PAGE) {
-    return (
-      `what lies behind it, from ${end} to ${byteLength}, was grown by others: ` +
-      `make the heap with a limit if that is its own`
-    );
+  const isWasm = isWasmMemory(memory);
+  const most = isWasm ? byteLength : (memory.maxByteLength ?? byteLength);
+  if (limit !== undefined) {
+    if (limit <= most) return `the limit is ${limit}: pass a higher one`;
+  } else if (byteLength - end >= size + PAGE) {
+    return `bytes ${end} to ${byteLength} were grown by other code: pass limit if they belong to this heap`;
+  } else if ((isWasm ? byteLength : end) + size > ADDRESS_SPACE) {
+    return "a heap uses at most 4 GiB: make another heap";
   }
-  if (isWasmMemory(memory)) {
-    const its = `its WebAssembly.Memory of ${byteLength} bytes`;
-    if (limit === undefined) {
-      return byteLength + size > ADDRESS_SPACE
-        ? `${its} can't grow beyond 4 GiB: make another heap for more`
-        : `${its} does not grow that far, its maximum or the system's is reached: give it a larger one`;
-    }
-    if (limit > byteLength) {
-      return `${its} does not grow that far, or not below the heap's limit, ${limit}: make either larger`;
-    }
-  } else {
-    const { maxByteLength = byteLength } = memory;
-    if (limit === undefined || limit > maxByteLength) {
-      const kind = tagOf(memory);
-      if (end + size > ADDRESS_SPACE)
-        return `its ${kind} is used up to 4 GiB at most: make another heap for more`;
-      return !canChange(memory)
-        ? `its ${kind} of ${byteLength} bytes can't grow: give a larger one, or one with a maxByteLength`
-        : `its ${kind} can't grow beyond ${maxByteLength} bytes: give one with a larger maxByteLength`;
-    }
-  }
-  return `the heap's limit is ${limit}: make the heap with a higher one`;
+  return `the ${tagOf(memory)} cannot grow beyond ${most} bytes: pass a larger one`;
 }

@@ -57,7 +57,9 @@ describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
           () => block.view(Uint8Array),
           () => block.release(),
         ]) {
-          expect(expectError(heap, use, "DISPOSED").message).toContain("block was disposed of");
+          expect(expectError(heap, use, "DISPOSED").message).toBe(
+            "This block was disposed of or released. Use it before, or make another one.",
+          );
         }
         heap.deallocate(pointer);
       }
@@ -179,7 +181,7 @@ describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
         "INVALID_SIZE",
       );
       expect(error.message).toBe(
-        `length ${length} is not a whole number of elements from 0 to ${MAX_SIZE / 8}`,
+        `Invalid length ${length}: expected a whole number of elements from 0 to ${MAX_SIZE / 8}.`,
       );
     });
   });
@@ -194,29 +196,36 @@ describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
   });
 
   describe("a scope", () => {
-    it.each([null, undefined, {}, "name", 8n, { [Symbol.dispose]: 1 }])(
-      "refuses what it can't free: %s",
-      (what) => {
-        const heap = makeHeap();
-        using scope = heap.scope();
-        const error = errorOf(() => scope.add(what as never));
+    it.each([{}, "name", 8n, 16, { [Symbol.dispose]: 1 }, { dispose() {} }])(
+      "refuses to use a value without a Symbol.dispose method: %s",
+      (value) => {
+        using scope = makeHeap().scope();
+        const error = errorOf(() => scope.use(value as never));
         expect(error.code).toBe("BAD_OPTIONS");
-        expect(error.message).toContain("expected a pointer, or what has a method dispose");
+        expect(error.message).toMatch(
+          /^Cannot use .*: it has no Symbol.dispose method. Call adopt\(\)/,
+        );
       },
     );
 
-    it("takes a function that has a method dispose", () => {
-      const heap = makeHeap();
-      const freed: string[] = [];
-      heap.scope().add(Object.assign(() => {}, { dispose: () => freed.push("never") }));
-      {
-        using scope = heap.scope();
-        scope.add(Object.assign(() => {}, { dispose: () => freed.push("it") }));
+    it.each([undefined, null, {}, "name", 16])("refuses to adopt with, or defer, %s", (value) => {
+      using scope = makeHeap().scope();
+      for (const call of [
+        () => scope.adopt(1, value as never),
+        () => scope.defer(value as never),
+      ]) {
+        const error = errorOf(call);
+        expect(error.code).toBe("BAD_OPTIONS");
+        expect(error.message).toMatch(/^Invalid onDispose .+: expected a function\.$/);
       }
-      expect(freed).toEqual(["it"]);
     });
 
-    it("frees what it allocated, at its end", () => {
+    it("ignores null and undefined, as DisposableStack does", () => {
+      using scope = makeHeap().scope();
+      expect([scope.use(null), scope.use(undefined)]).toEqual([null, undefined]);
+    });
+
+    it("frees the blocks it allocated at its end", () => {
       const heap = makeHeap();
       {
         using scope = heap.scope();
@@ -228,125 +237,141 @@ describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
       heap.check();
     });
 
-    it("frees what was added, of every kind, last first", () => {
+    it("frees resources of every kind, last first", () => {
       const heap = makeHeap();
-      const freed: string[] = [];
+      const freed: unknown[] = [];
       const scope = heap.scope();
-      scope.add({ dispose: () => freed.push("first") });
-      const block = scope.add(heap.block(10));
-      const array = scope.add(heap.array(Int8Array, 10));
-      const pointer = scope.add(heap.allocate(10));
-      scope.add({ dispose: () => freed.push(`last, ${live(heap)} live`) });
+      const first = { [Symbol.dispose]: () => freed.push("first") };
+      expect(scope.use(first)).toBe(first);
+      const block = scope.use(heap.block(10));
+      const array = scope.use(heap.array(Int8Array, 10));
+      const pointer = scope.adopt(heap.allocate(10), (each) => {
+        heap.deallocate(each);
+        freed.push(each);
+      });
+      scope.defer(() => freed.push(`last, ${live(heap)} live`));
       expect(live(heap)).toBe(3);
       scope.dispose();
-      expect(freed).toEqual(["last, 3 live", "first"]);
+      expect(freed).toEqual(["last, 3 live", pointer, "first"]);
       expect(heap.owns(pointer)).toBe(false);
       expect(errorOf(() => block.pointer).code).toBe("DISPOSED");
       expect(errorOf(() => array.elements).code).toBe("DISPOSED");
     });
 
-    it("lets go of what is kept", () => {
+    it("does not free a block that was released", () => {
       const heap = makeHeap();
-      const keep = (): { pointer: number; array: HeapArray<Float32Array> } => {
+      const make = (): number => {
         using scope = heap.scope();
         scope.allocate(100);
-        const pointer = scope.allocate(100);
-        const array = scope.add(heap.array(Float32Array, 4));
-        return { pointer: scope.keep(pointer), array: scope.keep(array) };
+        return scope.use(heap.array(Float32Array, 4)).release();
       };
-      const { pointer, array } = keep();
-      expect(live(heap)).toBe(2);
-      array.elements[3] = 1;
-      array.dispose();
+      const pointer = make();
+      expect(live(heap)).toBe(1);
       heap.deallocate(pointer);
-      expect(live(heap)).toBe(0);
     });
 
-    it("keeps only what it holds", () => {
+    it("moves its resources to a new scope", () => {
       const heap = makeHeap();
-      using scope = heap.scope();
-      using block = heap.block(1);
-      const pointer = heap.allocate(1);
-      const error = expectError(heap, () => scope.keep(pointer), "INVALID_POINTER", { pointer });
-      expect(error.message).toContain(`pointer ${pointer} is not held by the scope`);
-      expectError(heap, () => scope.keep(block), "INVALID_POINTER");
-      scope.add(pointer);
-      scope.keep(pointer);
-      expectError(heap, () => scope.keep(pointer), "INVALID_POINTER", { pointer });
-      heap.deallocate(pointer);
+      const make = (fails: boolean) => {
+        using scope = heap.scope();
+        scope.allocate(100);
+        if (fails) throw new RangeError("on the way");
+        return scope.move();
+      };
+      expect(() => make(true)).toThrow(RangeError);
+      expect(live(heap)).toBe(0);
+      const moved = make(false);
+      expect([live(heap), moved.disposed]).toEqual([1, false]);
+      moved.allocate(100);
+      moved.dispose();
+      expect([live(heap), moved.disposed]).toEqual([0, true]);
     });
 
-    it("can be within another, and hand its blocks outwards", () => {
+    it("can be used in another scope", () => {
       const heap = makeHeap();
       {
         using outer = heap.scope();
-        const own = outer.allocate(100);
-        let moved: number;
+        const outside = outer.allocate(100);
         {
           using inner = heap.scope();
           inner.allocate(100);
-          moved = outer.add(inner.keep(inner.allocate(100)));
         }
+        expect(live(heap)).toBe(1);
+        expect(heap.owns(outside)).toBe(true);
+        outer.use(heap.scope()).allocate(100);
         expect(live(heap)).toBe(2);
-        expect([heap.owns(own), heap.owns(moved)]).toEqual([true, true]);
-        const third = outer.add(heap.scope());
-        third.allocate(100);
-        expect(live(heap)).toBe(3);
       }
       expect(live(heap)).toBe(0);
     });
 
-    it("frees all when an error comes in the middle", () => {
+    it("frees everything if an error is thrown", () => {
       const heap = makeHeap();
       const error = errorOf(() => {
         using scope = heap.scope();
         scope.allocate(100);
-        scope.add(heap.block(100));
+        scope.use(heap.block(100));
         scope.allocate(MAX_SIZE);
       });
       expect(error.code).toBe("OUT_OF_MEMORY");
       expect(live(heap)).toBe(0);
     });
 
-    it("frees the others where one can't be freed, and throws the first error", () => {
+    it("throws the error of the only resource that could not be freed", () => {
       const heap = makeHeap();
       const scope = heap.scope();
       const [first, second, third] = [100, 5000, 200].map((size) => scope.allocate(size));
       heap.deallocate(second!);
-      heap.deallocate(third!);
       const error = errorOf(() => scope.dispose());
-      expect([error.code, error.pointer]).toEqual(["DOUBLE_FREE", third]);
-      expect(heap.owns(first!)).toBe(false);
+      expect([error.code, error.pointer]).toEqual(["DOUBLE_FREE", second]);
+      expect([heap.owns(first!), heap.owns(third!)]).toEqual([false, false]);
       scope.dispose();
       expect(live(heap)).toBe(0);
     });
 
-    it("can't be used once it has ended", () => {
-      const heap = makeHeap();
-      const scope = heap.scope();
-      const pointer = scope.allocate(10);
-      scope.dispose();
-      const other = heap.allocate(10);
-      expect(other).toBe(pointer);
-      scope.dispose();
-      for (const use of [
-        () => scope.allocate(1),
-        () => scope.add(other),
-        () => scope.keep(other),
-      ]) {
-        expect(expectError(heap, use, "DISPOSED").message).toContain("the scope has ended");
+    it("throws all errors as SuppressedErrors", () => {
+      const scope = makeHeap().scope();
+      for (const each of ["first", undefined, "last"]) {
+        scope.defer(() => {
+          throw each;
+        });
       }
-      expect(heap.owns(other)).toBe(true);
+      let thrown: unknown;
+      try {
+        scope.dispose();
+      } catch (error) {
+        thrown = error;
+      }
+      expect(thrown).toBeInstanceOf(Error);
+      expect(thrown).toMatchObject({
+        name: "SuppressedError",
+        message: "Several resources could not be freed.",
+        error: "first",
+        suppressed: { name: "SuppressedError", error: undefined, suppressed: "last" },
+      });
     });
 
-    it("refuses a pointer that is none of its heap", () => {
+    it("cannot be used after its end", () => {
       const heap = makeHeap();
-      using scope = heap.scope();
-      const pointer = heap.allocate(100);
-      expectError(heap, () => scope.add(pointer + 8), "INVALID_POINTER", { pointer: pointer + 8 });
-      expectError(heap, () => scope.add(0), "OUT_OF_HEAP", { pointer: 0 });
-      expectError(heap, () => scope.add(2 ** 31), "OUT_OF_HEAP", { pointer: 2 ** 31 });
-      expect(scope.allocate(1)).toBeGreaterThan(0);
+      for (const end of ["dispose", Symbol.dispose, "move"] as const) {
+        const scope = heap.scope();
+        expect(scope.disposed).toBe(false);
+        scope[end]();
+        expect(scope.disposed).toBe(true);
+        scope.dispose();
+        for (const use of [
+          () => scope.allocate(1),
+          () => scope.use(null),
+          () => scope.adopt(1, () => {}),
+          () => scope.defer(() => {}),
+          () => scope.move(),
+        ]) {
+          const { message } = expectError(heap, use, "DISPOSED");
+          expect(message).toBe(
+            "This scope was disposed of or moved. Use it before, or make another one.",
+          );
+        }
+      }
+      expect(live(heap)).toBe(0);
     });
   });
 });

@@ -21,12 +21,12 @@ const WORKLET: Place = { name: "an AudioWorklet", make: () => createContext({}) 
 const STRICT: Place = {
   name: "a page whose policy forbids WebAssembly",
   refusal:
-    /^BAD_OPTIONS: engine "wasm" is not allowed here \(CompileError: .+\): (.+); .+'wasm-unsafe-eval'/,
+    /^BAD_OPTIONS: The engine "wasm" is not allowed \(CompileError: .+\): (.+)\. .+'wasm-unsafe-eval'/,
   make: () => createContext({}, { codeGeneration: { strings: false, wasm: false } }),
 };
 const WITHOUT: Place = {
   name: "a place without WebAssembly",
-  refusal: /^BAD_OPTIONS: engine "wasm" needs WebAssembly, which is missing here: (.+)$/,
+  refusal: /^BAD_OPTIONS: The engine "wasm" needs WebAssembly, which is unavailable: (.+)\.$/,
   make() {
     const context = createContext({});
     runInContext("delete globalThis.WebAssembly", context);
@@ -48,12 +48,12 @@ const PROGRAM = `
       scope.allocate(100);
       numbers.elements.set([1, 2, 3]);
       const Point = struct({ x: "f64", id: "u32" });
-      const point = Point.of(scope.add(heap.block(Point.size)));
+      const point = Point.of(scope.use(heap.block(Point.size)));
       point.x = 0.5;
       heap.deallocate(heap.allocate(1000000));
       found.push(heap.readCString(text.pointer), numbers.elements.join(), point.x);
     }
-    heap.own({}, heap.allocate(1));
+    heap.register({}, heap.allocate(1));
     heap.check();
     return [...found, heap.stats().usedBlocks].join(" ");
   }
@@ -101,7 +101,7 @@ describe.each([WORKLET, STRICT, WITHOUT])("in $name", (place) => {
   it("heapwright/js is JavaScript", () => {
     expect(run("js", place)).toBe(`js ${DONE}`);
     expect(run("js", place, '{ engine: "wasm" }')).toBe(
-      'BAD_OPTIONS: engine "wasm" is not in heapwright/js: import from "heapwright" or "heapwright/inline" instead',
+      'BAD_OPTIONS: The engine "wasm" is not in heapwright/js: import from "heapwright" or "heapwright/inline" instead.',
     );
   });
 
@@ -115,7 +115,7 @@ describe.each([WORKLET, STRICT, WITHOUT])("in $name", (place) => {
       } else expect(found).toBe(`wasm ${DONE}`);
     }
     expect(run("inline", place, '{ engine: "js" }')).toBe(
-      'BAD_OPTIONS: engine "js" is not in heapwright/inline: import from "heapwright" or "heapwright/js" instead',
+      'BAD_OPTIONS: The engine "js" is not in heapwright/inline: import from "heapwright" or "heapwright/js" instead.',
     );
   });
 
@@ -128,8 +128,8 @@ describe.each([WORKLET, STRICT, WITHOUT])("in $name", (place) => {
 
 it("heapwright/inline refuses memories that are no WebAssembly.Memory", () => {
   expect(run("inline", WORKLET, "{ memory: new ArrayBuffer(100000) }")).toBe(
-    'BAD_OPTIONS: engine "wasm" works in a WebAssembly.Memory only: give one as memory, ' +
-      'or import from "heapwright" or "heapwright/js" instead',
+    'BAD_OPTIONS: The engine "wasm" needs a WebAssembly.Memory: pass one as memory, ' +
+      'or import from "heapwright" or "heapwright/js" instead.',
   );
 });
 

@@ -96,7 +96,7 @@ describe.each(PLACES)("$name", ({ makeHeap, kind, engine }) => {
       const { heap } = usedHeap();
       const error = expectError(heap, () => heap.allocate(100, alignment), "INVALID_ALIGNMENT");
       expect(error.message).toContain(
-        `alignment ${alignment} is not a power of two from 1 to 1073741824`,
+        `Invalid alignment ${alignment}: expected a power of two from 1 to 1073741824.`,
       );
       expectError(heap, () => heap.tryAllocate(100, alignment), "INVALID_ALIGNMENT");
     });
@@ -205,7 +205,9 @@ describe.each(PLACES)("$name", ({ makeHeap, kind, engine }) => {
       expect(heap.owns(0)).toBe(false);
       for (const call of [() => heap.usableSize(0), () => heap.view(Uint8Array, 0, 0)]) {
         const error = expectError(heap, call, "OUT_OF_HEAP", { pointer: 0 });
-        expect(error.message).toBe("pointer 0 is that of no block; allocate one first");
+        expect(error.message).toBe(
+          "Invalid pointer 0: no block starts there. Pass a pointer returned by allocate() of this heap.",
+        );
       }
     });
 
@@ -257,7 +259,7 @@ describe.each(PLACES)("$name", ({ makeHeap, kind, engine }) => {
       });
       const most = Math.floor(heap.usableSize(object) / 8);
       expect(error.message).toContain(
-        `length 8 is not a whole number of elements from 0 to ${most}`,
+        `Invalid length 8: expected a whole number of elements from 0 to ${most}.`,
       );
     });
 
@@ -282,7 +284,7 @@ describe.each(PLACES)("$name", ({ makeHeap, kind, engine }) => {
         expect([...found]).toEqual([code]);
         for (const call of calls) expectError(heap, call, code, { pointer });
       }
-      expect(errorOf(calls[0]!).message).toContain(`pointer ${pointer} `);
+      expect(errorOf(calls[0]!).message).toContain(`pointer ${pointer}: `);
     }
   });
 
@@ -299,7 +301,7 @@ describe.each(PLACES)("$name", ({ makeHeap, kind, engine }) => {
     expect(error.code).toBe("CORRUPT");
     expect(error.pointer).toBe(a);
     expect(error.message).toBe(
-      `invariant B3 is violated at ${a}: a free block repeats its size in its last word; something wrote outside of its block`,
+      `The heap is corrupt at ${a}: invariant B3 is violated: a free block repeats its size in its last word. Something wrote outside its block.`,
     );
   });
 
@@ -362,7 +364,7 @@ describe.each(PLACES)("$name", ({ makeHeap, kind, engine }) => {
   ])("refuses %s: %s", (option, value) => {
     const error = errorOf(() => makeHeap({ [option]: value }));
     expect(error.code).toBe("BAD_OPTIONS");
-    expect(error.message).toMatch(new RegExp(`^${option} is .+: expected .+`));
+    expect(error.message).toMatch(new RegExp(`^Invalid ${option} .+: expected .+`));
   });
 
   it.each([
@@ -373,18 +375,20 @@ describe.each(PLACES)("$name", ({ makeHeap, kind, engine }) => {
   ])("refuses a limit that leaves %s", (_, base, limit) => {
     const error = errorOf(() => makeHeap({ base, limit }));
     expect(error.code).toBe("BAD_OPTIONS");
-    expect(error.message).toContain(`limit ${limit} is less than 4 KiB above base ${base}`);
+    expect(error.message).toContain(
+      `Invalid limit ${limit}: expected at least ${base + 4096}, 4 KiB above base`,
+    );
   });
 
   it.each([
     ["size", { size: 1 }],
     ["Limit", { Limit: PAGE }],
     ["fits", { fit: "first", fits: undefined }],
-  ])("refuses the option %s, which there is not", (name, options) => {
+  ])("refuses the unknown option %s", (name, options) => {
     const error = errorOf(() => makeHeap(options as HeapOptions));
     expect(error.code).toBe("BAD_OPTIONS");
     expect(error.message).toBe(
-      `${name} is no option of a heap: expected memory, base, limit, margin, fit, small, engine`,
+      `Unknown option ${name}: expected memory, base, limit, margin, fit, small, engine.`,
     );
   });
 
@@ -399,15 +403,17 @@ describe.each(PLACES)("$name", ({ makeHeap, kind, engine }) => {
   it("refuses a base where there can't be memory", () => {
     const error = errorOf(() => makeHeap({ base: MOST }));
     expect(error.code).toBe("OUT_OF_MEMORY");
-    expect(error.message).toContain(`no room for a heap at base ${MOST}`);
+    expect(error.message).toContain(
+      `Out of memory: a heap at base ${MOST} needs at least 4 KiB, and `,
+    );
   });
 
   it("does not attach where there is no heap", () => {
     const memory = kind.make(MOST, MOST);
     for (const base of [0, 16, 4096, MOST - 16, MOST, MOST + 4096, 2 ** 32 - 16]) {
-      const error = errorOf(() => Heap.attach(memory, base, { engine }));
+      const error = errorOf(() => Heap.attach(memory, { base, engine }));
       expect(error.code).toBe("BAD_OPTIONS");
-      expect(error.message).toContain(`there is no heap at base ${base}`);
+      expect(error.message).toContain(`No heap at base ${base}: expected`);
     }
   });
 });
@@ -422,13 +428,15 @@ it.each([
 ])("refuses %s in place of options", (_, options) => {
   const error = errorOf(() => new Heap(options as never));
   expect(error.code).toBe("BAD_OPTIONS");
-  expect(error.message).toMatch(/^options is .*: expected an object such as \{ memory \}$/);
+  expect(error.message).toMatch(/^Invalid options .*: expected an object such as \{ memory \}\.$/);
 });
 
 it("refuses a base that leaves no room below 4 GiB", () => {
   const error = errorOf(() => new Heap({ base: 2 ** 32 - 8 }));
   expect(error.code).toBe("BAD_OPTIONS");
-  expect(error.message).toContain("base 4294967288 is too near to 4 GiB");
+  expect(error.message).toContain(
+    "Invalid base 4294967288: expected at least 4 KiB of room below 4 GiB.",
+  );
 });
 
 it("is an Error with a name, a code and what it is about", () => {
@@ -436,7 +444,7 @@ it("is an Error with a name, a code and what it is about", () => {
   expect(error).toBeInstanceOf(Error);
   expect(error.name).toBe("HeapError");
   expect(String(error)).toBe(
-    "HeapError: pointer 0.5 is not the start of a block of this heap; use a pointer as it was answered by allocate, in the same heap",
+    "HeapError: Invalid pointer 0.5: no block starts there. Pass a pointer returned by allocate() of this heap.",
   );
   expect({ ...error }).toEqual({ code: "INVALID_POINTER", pointer: 0.5 });
 });
@@ -463,53 +471,49 @@ describe("a memory that can't grow says why, and what to do", () => {
     [
       "an ArrayBuffer",
       { memory: new ArrayBuffer(2 * PAGE) },
-      "its ArrayBuffer of 131072 bytes can't grow: give a larger one, or one with a maxByteLength",
+      "the ArrayBuffer cannot grow beyond 131072 bytes: pass a larger one",
     ],
     [
       "a SharedArrayBuffer",
       { memory: new SharedArrayBuffer(2 * PAGE) },
-      "its SharedArrayBuffer of 131072 bytes can't grow: give a larger one, or one with a maxByteLength",
+      "the SharedArrayBuffer cannot grow beyond 131072 bytes: pass a larger one",
     ],
     [
       "a resizable ArrayBuffer",
       { memory: new ArrayBuffer(PAGE, { maxByteLength: 2 * PAGE }) },
-      "its ArrayBuffer can't grow beyond 131072 bytes: give one with a larger maxByteLength",
+      "the ArrayBuffer cannot grow beyond 131072 bytes: pass a larger one",
     ],
     [
       "a growable SharedArrayBuffer",
       { memory: new SharedArrayBuffer(PAGE, { maxByteLength: 2 * PAGE }) },
-      "its SharedArrayBuffer can't grow beyond 131072 bytes: give one with a larger maxByteLength",
+      "the SharedArrayBuffer cannot grow beyond 131072 bytes: pass a larger one",
     ],
     [
       "a WebAssembly.Memory",
       { memory: new WebAssembly.Memory({ initial: 2, maximum: 2 }) },
-      "its WebAssembly.Memory of 131072 bytes does not grow that far, its maximum or the system's is reached: give it a larger one",
+      "the WebAssembly.Memory cannot grow beyond 131072 bytes: pass a larger one",
     ],
-    [
-      "a heap with a limit",
-      { limit: PAGE },
-      "the heap's limit is 65536: make the heap with a higher one",
-    ],
+    ["a heap with a limit", { limit: PAGE }, "the limit is 65536: pass a higher one"],
     [
       "a heap with a limit below the most that its memory may have",
       { limit: PAGE, memory: new ArrayBuffer(PAGE, { maxByteLength: 2 * PAGE }) },
-      "the heap's limit is 65536: make the heap with a higher one",
+      "the limit is 65536: pass a higher one",
     ],
     [
       "a heap with a limit beyond what its buffer may have",
       { limit: 3 * PAGE, memory: new ArrayBuffer(2 * PAGE) },
-      "its ArrayBuffer of 131072 bytes can't grow: give a larger one, or one with a maxByteLength",
+      "the ArrayBuffer cannot grow beyond 131072 bytes: pass a larger one",
     ],
     [
       "a heap with a limit beyond what its WebAssembly.Memory has",
       { limit: 3 * PAGE, memory: new WebAssembly.Memory({ initial: 2, maximum: 2 }) },
-      "its WebAssembly.Memory of 131072 bytes does not grow that far, or not below the heap's limit, 196608: make either larger",
+      "the WebAssembly.Memory cannot grow beyond 131072 bytes: pass a larger one",
     ],
   ];
 
   it.each(MESSAGES)("%s", (_, options, message) => {
     const heap = new Heap(options);
-    const said = `no room for 200000 bytes: no free block fits, and ${message}, or deallocate blocks`;
+    const said = `Out of memory: cannot allocate 200000 bytes. No free block fits, and ${message}, or free blocks.`;
     const p = heap.allocate(100);
     for (const call of [
       () => heap.allocate(200_000),
@@ -532,8 +536,7 @@ describe("a memory that can't grow says why, and what to do", () => {
     const error = errorOf(() => heap.allocate(0x7fff0000));
     expect(error.code).toBe("OUT_OF_MEMORY");
     expect(error.message).toBe(
-      `no room for 2147418112 bytes: no free block fits, and its WebAssembly.Memory of ${memory.buffer.byteLength} bytes ` +
-        "can't grow beyond 4 GiB: make another heap for more, or deallocate blocks",
+      `Out of memory: cannot allocate 2147418112 bytes. No free block fits, and a heap uses at most 4 GiB: make another heap, or free blocks.`,
     );
   });
 
@@ -543,14 +546,14 @@ describe("a memory that can't grow says why, and what to do", () => {
     memory.resize(9 * PAGE);
     const error = errorOf(() => heap.allocate(200_000));
     expect(error.message).toContain(
-      "what lies behind it, from 65536 to 589824, was grown by others: make the heap with a limit if that is its own",
+      "bytes 65536 to 589824 were grown by other code: pass limit if they belong to this heap",
     );
   });
 
   it("when a buffer that can be resized has its full length", () => {
     const memory = new ArrayBuffer(2 * PAGE, { maxByteLength: 2 * PAGE });
     expect(errorOf(() => new Heap({ memory }).allocate(200_000)).message).toContain(
-      "its ArrayBuffer can't grow beyond 131072 bytes: give one with a larger maxByteLength",
+      "the ArrayBuffer cannot grow beyond 131072 bytes: pass a larger one",
     );
   });
 
@@ -558,8 +561,8 @@ describe("a memory that can't grow says why, and what to do", () => {
     const error = errorOf(() => new Heap({ memory: new ArrayBuffer(100) }));
     expect(error.code).toBe("OUT_OF_MEMORY");
     expect(error.message).toBe(
-      "no room for a heap at base 0, which takes at least 4 KiB: " +
-        "its ArrayBuffer of 100 bytes can't grow: give a larger one, or one with a maxByteLength",
+      "Out of memory: a heap at base 0 needs at least 4 KiB, and " +
+        "the ArrayBuffer cannot grow beyond 100 bytes: pass a larger one.",
     );
   });
 
@@ -574,7 +577,7 @@ describe("a memory that can't grow says why, and what to do", () => {
     const error = errorOf(() => new Heap());
     vi.unstubAllGlobals();
     expect(error.code).toBe("OUT_OF_MEMORY");
-    expect(error.message).toMatch(/^no WebAssembly.Memory can be had here \(RangeError: could not/);
+    expect(error.message).toMatch(/^Could not create a WebAssembly.Memory \(RangeError: could not/);
     expect(error.cause).toBeInstanceOf(RangeError);
   });
 });
@@ -588,8 +591,8 @@ describe("a pointer from another heap", () => {
     const error = errorOf(() => heap.deallocate(pointer));
     expect(error.code).toBe("OUT_OF_HEAP");
     expect(error.message).toBe(
-      `pointer ${pointer} is outside of this heap, which lies from ${base} to ${top}; ` +
-        `use a pointer in the heap that it was allocated from`,
+      `Invalid pointer ${pointer}: it is outside this heap, which spans ${base} to ${top}. ` +
+        "Pass a pointer from this heap.",
     );
   });
 
@@ -600,7 +603,9 @@ describe("a pointer from another heap", () => {
     other.allocate(100);
     const error = errorOf(() => heap.deallocate(other.allocate(100)));
     expect(error.code).toBe("INVALID_POINTER");
-    expect(error.message).toContain("of a block of this heap; use a pointer as it was answered");
+    expect(error.message).toContain(
+      "no block starts there. Pass a pointer returned by allocate() of this heap.",
+    );
   });
 });
 
@@ -615,10 +620,14 @@ it("says what to do about a pointer that is a BigInt", () => {
   ]) {
     const error = errorOf(call);
     expect(error.code).toBe("INVALID_POINTER");
-    expect(error.message).toMatch(/^pointer -?8n is a BigInt, and pointers are numbers/);
+    expect(error.message).toMatch(
+      /^Invalid pointer -?8n: it is a BigInt, and pointers are numbers/,
+    );
   }
   expect(heap.owns(8n as never)).toBe(false);
-  expect(errorOf(() => heap.allocate(8n as never)).message).toContain("size 8n is not a whole");
+  expect(errorOf(() => heap.allocate(8n as never)).message).toContain(
+    "Invalid size 8n: expected a whole",
+  );
   expect(errorOf(() => heap.allocate(8, 8n as never)).code).toBe("INVALID_ALIGNMENT");
 });
 
@@ -653,7 +662,8 @@ describe("nothing but a HeapError comes of", () => {
       ),
       () => Heap.attach(odd),
       () => Heap.attach(heap.memory, odd),
-      () => Heap.attach(heap.memory, 0, odd),
+      () => Heap.attach(heap.memory, { base: odd }),
+      () => Heap.attach(heap.memory, { engine: odd }),
       () => heap.allocate(odd),
       () => heap.allocate(8, odd),
       () => heap.tryAllocate(odd, odd),
@@ -670,9 +680,9 @@ describe("nothing but a HeapError comes of", () => {
       () => heap.block(8, odd),
       () => heap.array(odd, 1),
       () => heap.array(Float64Array, odd),
-      () => heap.own(odd, p),
-      () => heap.own({}, odd),
-      () => heap.disown(odd),
+      () => heap.register(odd, p),
+      () => heap.register({}, odd),
+      () => heap.unregister(odd),
       () => heap.string(odd),
       () => heap.cString(odd),
       () => heap.readString(odd, 1),
@@ -680,8 +690,9 @@ describe("nothing but a HeapError comes of", () => {
       () => heap.readCString(odd),
       () => block.view(odd),
       () => heap.scope().allocate(odd),
-      () => heap.scope().add(odd),
-      () => heap.scope().keep(odd),
+      () => heap.scope().use(odd),
+      () => heap.scope().adopt(odd, odd),
+      () => heap.scope().defer(odd),
       () => struct(odd),
       () => struct({ x: odd }),
       () => struct({ x: ["u8", odd] }),
@@ -727,7 +738,7 @@ it("says that a buffer was transferred", () => {
   ]) {
     const error = errorOf(call);
     expect(error.code).toBe("BAD_OPTIONS");
-    expect(error.message).toContain("memory is an ArrayBuffer that was transferred");
+    expect(error.message).toContain("Invalid memory: the ArrayBuffer was transferred.");
   }
 });
 
@@ -742,7 +753,7 @@ it("says what to do about the negative addresses that WebAssembly answers", () =
     const error = errorOf(call);
     expect([error.code, error.pointer]).toEqual(["OUT_OF_HEAP", -16]);
     expect(error.message).toBe(
-      "pointer -16 is negative; if WebAssembly answered it, it is an address above 2 GiB: use pointer >>> 0",
+      "Invalid pointer -16: it is negative. If WebAssembly returned it, the address is above 2 GiB: use pointer >>> 0.",
     );
   }
 });

@@ -33,7 +33,9 @@ const DRAWN = ["control", "block", "map", "slabs"];
 /** What a folder's files may import, as a path from the root; "node:" and packages by their own names. */
 const FOLDERS: Record<string, RegExp> = {
   "engine/memory": /^engine\/memory\/[^/]+$/,
-  src: /^(src\/[^/]+|engine\/(block|classes|errors)\.ts|build\/generated\/[^/]+)$/,
+  src: /^(src\/(?!trace).+|engine\/(block|classes|errors)\.ts|build\/generated\/[^/]+)$/,
+  "src/lifetimes": /^src\/((errors|memories|show|types)\.ts|lifetimes\/.+)$/,
+  "src/data": /^(src\/((errors|memories|show|types)\.ts|(data|lifetimes)\/.+)|engine\/block\.ts)$/,
   "src/trace": /^(src\/.+|node:(fs|stream|zlib))$/,
   cli: /^(cli\/.+|src\/.+|node:.+|[^/.]+)$/,
 };

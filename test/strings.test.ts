@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
-import { decode, decodeByHand, encode, encodeByHand } from "../src/utf8.ts";
+import { decode, decodeByHand, encode, encodeByHand } from "../src/data/utf8.ts";
 import { expectError, expectFilled, PAGE, PLACES } from "./heaps.ts";
 
 /** From one byte a letter to four; zero bytes, a byte order mark, the edges of each length. */
@@ -86,7 +86,7 @@ describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
     const end = heap.buffer.byteLength;
     for (const read of [(p: number) => heap.readString(p, 1), (p: number) => heap.readCString(p)]) {
       expect(expectError(heap, () => read(0), "OUT_OF_HEAP", { pointer: 0 }).message).toContain(
-        "NULL",
+        "it is outside the memory",
       );
       expectError(heap, () => read(end + 1), "OUT_OF_HEAP", { pointer: end + 1 });
       expectError(heap, () => read(-16), "OUT_OF_HEAP", { pointer: -16 });
@@ -97,7 +97,9 @@ describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
         pointer: end - 100,
         size,
       });
-      expect(error.message).toContain(`size ${size} is not a whole number of bytes from 0 to 100`);
+      expect(error.message).toContain(
+        `Invalid size ${size}: expected a whole number of bytes from 0 to 100.`,
+      );
     }
     new Uint8Array(heap.buffer).fill(0x61, end - 10);
     expectError(heap, () => heap.readCString(end - 10), "INVALID_POINTER", { pointer: end - 10 });

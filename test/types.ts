@@ -6,6 +6,7 @@
 import { expectTypeOf } from "vitest";
 
 import {
+  type AttachOptions,
   Heap,
   HeapError,
   struct,
@@ -18,10 +19,10 @@ import {
   type FieldValue,
   type HeapArray,
   type HeapErrorCode,
+  type HeapLike,
   type HeapMemory,
   type HeapOptions,
   type HeapStats,
-  type Held,
   type Scalar,
   type Scope,
   type Struct,
@@ -47,9 +48,10 @@ expectTypeOf<HeapOptions>().toEqualTypeOf<{
 
 expectTypeOf(Heap).constructorParameters.toEqualTypeOf<[options?: HeapOptions | undefined]>();
 expectTypeOf(Heap.attach).parameters.toEqualTypeOf<
-  [memory: HeapMemory, base?: number | undefined, options?: Pick<HeapOptions, "engine"> | undefined]
+  [memory: HeapMemory, options?: AttachOptions | undefined]
 >();
-expectTypeOf(Heap.attach).returns.toEqualTypeOf<Heap>();
+expectTypeOf<AttachOptions>().toEqualTypeOf<Pick<HeapOptions, "base" | "engine">>();
+expectTypeOf(Heap.attach).returns.toExtend<Heap>();
 // @ts-expect-error there is no such fit
 void new Heap({ fit: "worst" });
 // @ts-expect-error a memory is an option
@@ -72,6 +74,18 @@ expectTypeOf(heap.owns).toEqualTypeOf<(pointer: number) => boolean>();
 expectTypeOf(heap.trim).toEqualTypeOf<() => number>();
 expectTypeOf(heap.check).toEqualTypeOf<() => void>();
 expectTypeOf(heap.reset).toEqualTypeOf<() => void>();
+for (const figure of [
+  "base",
+  "break",
+  "limit",
+  "heapBytes",
+  "peakHeapBytes",
+  "breakMoves",
+] as const) {
+  expectTypeOf(heap[figure]).toEqualTypeOf<number>();
+}
+// @ts-expect-error a figure is read only
+heap.base = 1;
 expectTypeOf(heap.stats).toEqualTypeOf<() => HeapStats>();
 expectTypeOf<HeapStats[keyof HeapStats]>().toEqualTypeOf<number>();
 expectTypeOf<keyof HeapStats>().toEqualTypeOf<
@@ -103,7 +117,9 @@ heap.view(Array, 16, 4);
 
 expectTypeOf(heap.block).toEqualTypeOf<(size: number, alignment?: number) => Block>();
 const block = heap.block(64, 32);
-expectTypeOf(block.heap).toEqualTypeOf<Heap>();
+expectTypeOf(block.heap).toEqualTypeOf<HeapLike>();
+expectTypeOf<Heap>().toExtend<HeapLike>();
+expectTypeOf(block.disposed).toEqualTypeOf<boolean>();
 expectTypeOf(block.pointer).toEqualTypeOf<number>();
 expectTypeOf(block.size).toEqualTypeOf<number>();
 expectTypeOf(block.view(Uint16Array)).toEqualTypeOf<Uint16Array>();
@@ -127,21 +143,24 @@ const scope = heap.scope();
 expectTypeOf(scope).toEqualTypeOf<Scope>();
 expectTypeOf(scope).toExtend<Disposable>();
 expectTypeOf(scope.allocate).toEqualTypeOf<(size: number, alignment?: number) => number>();
-expectTypeOf<Held>().toEqualTypeOf<number | { dispose(): void }>();
-expectTypeOf(scope.add(array)).toEqualTypeOf<HeapArray<Float64Array>>();
-expectTypeOf(scope.add(heap.scope())).toEqualTypeOf<Scope>();
-expectTypeOf(scope.keep(array)).toEqualTypeOf<HeapArray<Float64Array>>();
-expectTypeOf(scope.add(heap.allocate(1))).toEqualTypeOf<number>();
+expectTypeOf(scope.use(array)).toEqualTypeOf<HeapArray<Float64Array>>();
+expectTypeOf(scope.use(heap.scope())).toEqualTypeOf<Scope>();
+expectTypeOf(scope.use(null)).toEqualTypeOf<null>();
+expectTypeOf(scope.adopt("name", (name) => void name.length)).toEqualTypeOf<string>();
+expectTypeOf(scope.defer).toEqualTypeOf<(onDispose: () => void) => void>();
+expectTypeOf(scope.move).toEqualTypeOf<() => Scope>();
+expectTypeOf(scope.disposed).toEqualTypeOf<boolean>();
 // @ts-expect-error nothing to free
-scope.add("text");
+scope.use("text");
 
 class Mesh {
   vertices = 0;
 }
-expectTypeOf(heap.own(new Mesh(), 16)).toEqualTypeOf<Mesh>();
-expectTypeOf(heap.disown).toEqualTypeOf<(pointer: number) => boolean>();
+expectTypeOf(heap.register).toEqualTypeOf<(object: object, pointer: number) => void>();
+heap.register(new Mesh(), 16);
+expectTypeOf(heap.unregister).toEqualTypeOf<(pointer: number) => boolean>();
 // @ts-expect-error only objects are collected
-heap.own("mesh", 16);
+heap.register("mesh", 16);
 
 /** Several that `using` declares, and what is read from them. */
 export function used(): number {
@@ -187,10 +206,10 @@ body.stamp = 5n;
 body.at.y = 2;
 // @ts-expect-error a bigint
 body.stamp = 5;
-// @ts-expect-error an array is changed in place
 body.mass = new Float32Array(3);
-// @ts-expect-error a struct within is changed in place
 body.at = point;
+// @ts-expect-error the array of another type
+body.mass = new Float64Array(3);
 // @ts-expect-error there is no such type
 struct({ x: "f16" });
 // @ts-expect-error a length is missing

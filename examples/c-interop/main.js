@@ -34,7 +34,7 @@ const { malloc, free } = allocator;
 const words = await load(new URL("words.wasm", import.meta.url), { malloc, free });
 const base = words.__heap_base.value;
 if (allocator.heap_init(base, 0) !== 0) throw new Error(`no heap at ${base}`);
-const heap = Heap.attach(memory, base);
+const heap = Heap.attach(memory, { base });
 
 // A text, written by JavaScript, read by C.
 const text = heap.cString("to be or not to be");

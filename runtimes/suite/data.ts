@@ -33,9 +33,9 @@ export function checkData(run: Run, { name, api, kind, makeHeap }: Form): void {
     const work = (): void => {
       using scope = heap.scope();
       scope.allocate(100);
-      scope.add(heap.block(2000));
-      scope.add(heap.allocate(30_000));
-      kept = scope.keep(scope.allocate(10));
+      scope.use(heap.block(2000));
+      scope.adopt(heap.allocate(30_000), (pointer) => heap.deallocate(pointer));
+      kept = scope.use(heap.block(10)).release();
       throw new RangeError("on the way");
     };
     let thrown: unknown;
@@ -50,15 +50,15 @@ export function checkData(run: Run, { name, api, kind, makeHeap }: Form): void {
     heap.check();
   });
 
-  check("a block has an owner until it is deallocated or disowned", () => {
+  check("a block is registered until it is freed or unregistered", () => {
     const heap = makeHeap();
     const owner = {};
     const pointers = [heap.allocate(100), heap.allocate(100)] as const;
-    for (const pointer of pointers) expect(heap.own(owner, pointer) === owner, "the owner");
-    expectError(() => heap.own({}, pointers[0]), "INVALID_POINTER", "has an owner already");
-    expectEqual([heap.disown(pointers[0]), heap.disown(pointers[0])], [true, false]);
+    for (const pointer of pointers) heap.register(owner, pointer);
+    expectError(() => heap.register({}, pointers[0]), "INVALID_POINTER", "is already registered");
+    expectEqual([heap.unregister(pointers[0]), heap.unregister(pointers[0])], [true, false]);
     heap.deallocate(pointers[1]);
-    expectEqual(heap.disown(pointers[1]), false);
+    expectEqual(heap.unregister(pointers[1]), false);
   });
 
   check("an array is zero at first, and survives growth", () => {
@@ -91,7 +91,7 @@ export function checkData(run: Run, { name, api, kind, makeHeap }: Form): void {
     using cText = heap.cString(TEXT.replace("\0", ""));
     expectEqual(heap.readCString(cText.pointer), TEXT.replace("\0", ""));
     expectEqual(cText.view(Uint8Array).at(-1), 0);
-    expectError(() => heap.cString(TEXT), "BAD_OPTIONS", "has a zero at index");
+    expectError(() => heap.cString(TEXT), "BAD_OPTIONS", "it has a zero at index");
     // Half of a letter of two words, and half of one of three bytes.
     using broken = heap.string("a\ud83c");
     expectEqual(heap.readString(broken.pointer, broken.size), "a\ufffd");

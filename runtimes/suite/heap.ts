@@ -187,7 +187,7 @@ export function checkHeap(run: Run, { name, api, engine, joining, kind, makeHeap
       const heap = makeHeap({ base: 4096 });
       const pointer = heap.allocate(1000);
       heap.view(Uint8Array, pointer, 4).set([1, 2, 3, 4]);
-      const join = (base: number): Heap => api.Heap.attach(heap.memory, base, { engine: theirs });
+      const join = (base: number): Heap => api.Heap.attach(heap.memory, { base, engine: theirs });
       const joined = join(heap.stats().base);
       expectEqual(joined.engine, theirs);
       expectEqual([...joined.view(Uint8Array, pointer, 4)], [1, 2, 3, 4]);
@@ -195,8 +195,8 @@ export function checkHeap(run: Run, { name, api, engine, joining, kind, makeHeap
       const large = joined.allocate(9 * PAGE);
       heap.view(Uint8Array, large, 9 * PAGE).fill(9);
       joined.deallocate(pointer);
-      refused(heap, () => heap.deallocate(pointer), "DOUBLE_FREE", "deallocated before");
-      refused(heap, () => join(64), "BAD_OPTIONS", "there is no heap at base 64");
+      refused(heap, () => heap.deallocate(pointer), "DOUBLE_FREE", "already free");
+      refused(heap, () => join(64), "BAD_OPTIONS", "No heap at base 64");
     });
   }
 
@@ -223,22 +223,26 @@ export function checkHeap(run: Run, { name, api, engine, joining, kind, makeHeap
       refused(heap, () => heap.reallocate(pointer, size), "INVALID_SIZE", `size ${size}`, { size });
     }
     const size = MOST;
-    refused(heap, () => heap.allocate(size), "OUT_OF_MEMORY", `no room for ${size}`, { size });
-    refused(heap, () => heap.reallocate(pointer, size), "OUT_OF_MEMORY", "no room", { size });
+    refused(heap, () => heap.allocate(size), "OUT_OF_MEMORY", `cannot allocate ${size} bytes`, {
+      size,
+    });
+    refused(heap, () => heap.reallocate(pointer, size), "OUT_OF_MEMORY", "cannot allocate", {
+      size,
+    });
     expectEqual(heap.tryAllocate(size), 0);
     for (const alignment of [0, 3, -8, 2 ** 31]) {
       refused(
         heap,
         () => heap.allocate(1, alignment),
         "INVALID_ALIGNMENT",
-        `alignment ${alignment}`,
+        `Invalid alignment ${alignment}`,
       );
     }
     const wrong: [number, string, string][] = [
-      [freed, "DOUBLE_FREE", "deallocated before"],
-      [pointer + 8, "INVALID_POINTER", "is not the start of a block"],
-      [0.5, "INVALID_POINTER", "is not the start of a block"],
-      [MOST, "OUT_OF_HEAP", "is outside of this heap"],
+      [freed, "DOUBLE_FREE", "already free"],
+      [pointer + 8, "INVALID_POINTER", "no block starts there"],
+      [0.5, "INVALID_POINTER", "no block starts there"],
+      [MOST, "OUT_OF_HEAP", "outside this heap"],
       [-16, "OUT_OF_HEAP", "is negative"],
     ];
     for (const [bad, code, message] of wrong) {
@@ -247,10 +251,15 @@ export function checkHeap(run: Run, { name, api, engine, joining, kind, makeHeap
       refused(heap, () => heap.usableSize(bad), code, message, { pointer: bad });
     }
     const room = heap.usableSize(pointer);
-    refused(heap, () => heap.view(Uint8Array, pointer, room + 1), "INVALID_SIZE", `${room} bytes`);
+    refused(
+      heap,
+      () => heap.view(Uint8Array, pointer, room + 1),
+      "INVALID_SIZE",
+      `from 0 to ${room}`,
+    );
     const options = { limitt: 1 } as object;
-    refused(heap, () => makeHeap(options), "BAD_OPTIONS", "limitt is no option");
-    refused(heap, () => makeHeap({ base: -1 }), "BAD_OPTIONS", "base is -1");
+    refused(heap, () => makeHeap(options), "BAD_OPTIONS", "Unknown option limitt");
+    refused(heap, () => makeHeap({ base: -1 }), "BAD_OPTIONS", "Invalid base -1");
   });
 
   check("a heap that was written over is found out", () => {
@@ -259,7 +268,7 @@ export function checkHeap(run: Run, { name, api, engine, joining, kind, makeHeap
     heap.allocate(100);
     const end = pointer + heap.usableSize(pointer);
     new Uint8Array(heap.buffer, end, 4).fill(255);
-    expectError(() => heap.check(), "CORRUPT", "something wrote outside of its block");
+    expectError(() => heap.check(), "CORRUPT", "Something wrote outside its block");
   });
 }
 

@@ -24,16 +24,23 @@ async function collectUntil(heap: Heap, done: () => boolean): Promise<void> {
   expect(done()).toBe(true);
 }
 
-/** Gives a block an owner that is lost at once. */
+/** Registers a block with an object that is unreachable at once. */
 function lose(heap: Heap, pointer: number): void {
-  heap.own({}, pointer);
+  heap.register({}, pointer);
 }
 
-/** Gives blocks owners that are lost at once, and waits until the platform has told of each. */
+/** Registers blocks with objects that are unreachable at once, and waits until the platform has collected each. */
 async function loseAll(heap: Heap, pointers: readonly number[]): Promise<void> {
   let collected = 0;
   const seen = new FinalizationRegistry(() => (collected += 1));
-  for (const pointer of pointers) (() => seen.register(heap.own({}, pointer), undefined))();
+  for (const pointer of pointers) {
+    // A function of its own, so that no variable holds the object.
+    (() => {
+      const object = {};
+      heap.register(object, pointer);
+      seen.register(object, undefined);
+    })();
+  }
   for (let turn = 0; turn < 200 && collected < pointers.length; turn += 1) {
     collect();
     await setImmediate();
@@ -42,7 +49,7 @@ async function loseAll(heap: Heap, pointers: readonly number[]): Promise<void> {
   await setImmediate();
 }
 
-/** A block whose owner is lost too: when it is freed, the finalisers of earlier owners have run, or never will. */
+/** Waits for a last registered block: when it is freed, the finalizers of earlier objects have run, or never will. */
 async function collectAll(heap: Heap): Promise<void> {
   const last = heap.allocate(3);
   lose(heap, last);
@@ -52,11 +59,11 @@ async function collectAll(heap: Heap): Promise<void> {
 describe.each(PLACES)("$name", ({ makeHeap, name }) => {
   const isShared = /shared/i.test(name);
 
-  it("frees a block once its owner is collected, and not before", async () => {
+  it("frees a block after its object was collected, and not before", async () => {
     const heap = makeHeap();
     const owner = { name: "mesh" };
     const kept = heap.allocate(100);
-    expect(heap.own(owner, kept)).toBe(owner);
+    heap.register(owner, kept);
     const lost = heap.allocate(5000);
     lose(heap, lost);
     await collectUntil(heap, () => !heap.owns(lost));
@@ -65,7 +72,7 @@ describe.each(PLACES)("$name", ({ makeHeap, name }) => {
     heap.check();
   });
 
-  it("leaves alone what was deallocated by hand, though its address was given out again", async () => {
+  it("keeps a block at the address of one that was freed manually", async () => {
     const heap = makeHeap();
     const pointer = heap.allocate(100);
     lose(heap, pointer);
@@ -76,7 +83,7 @@ describe.each(PLACES)("$name", ({ makeHeap, name }) => {
     heap.check();
   });
 
-  it("follows a block that is reallocated", async () => {
+  it("follows a reallocated block", async () => {
     const heap = makeHeap();
     const pointer = heap.allocate(100);
     heap.allocate(100);
@@ -88,7 +95,7 @@ describe.each(PLACES)("$name", ({ makeHeap, name }) => {
     expect(heap.owns(pointer)).toBe(true);
   });
 
-  it("leaves alone what was disowned, or freed by a reset", async () => {
+  it("keeps blocks that were unregistered or freed by a reset", async () => {
     const heap = makeHeap();
     const before = heap.allocate(100);
     lose(heap, before);
@@ -96,15 +103,16 @@ describe.each(PLACES)("$name", ({ makeHeap, name }) => {
     const pointers = [100, 200].map((size) => heap.allocate(size));
     expect(pointers[0]).toBe(before);
     lose(heap, pointers[1]!);
-    expect(heap.disown(pointers[1]!)).toBe(true);
-    expect(heap.disown(pointers[1]!)).toBe(false);
+    expect(heap.unregister(pointers[1]!)).toBe(true);
+    expect(heap.unregister(pointers[1]!)).toBe(false);
     await collectAll(heap);
     for (const pointer of pointers) expect(heap.owns(pointer)).toBe(true);
   });
 
-  it("works where nobody else keeps the heap", async () => {
+  it("keeps the heap alive as long as a block is registered", async () => {
     const heap = new WeakRef(makeHeap());
-    const owner = heap.deref()!.own({}, heap.deref()!.allocate(100));
+    const owner = {};
+    heap.deref()!.register(owner, heap.deref()!.allocate(100));
     await setImmediate();
     collect();
     await setImmediate();
@@ -112,7 +120,7 @@ describe.each(PLACES)("$name", ({ makeHeap, name }) => {
     expect(owner).toBeDefined();
   });
 
-  it(`frees ${isShared ? "in its turn" : "at any time"}`, async () => {
+  it(`frees ${isShared ? "at the next call of the heap" : "without a call of the heap"}`, async () => {
     const heap = makeHeap();
     const lost = heap.allocate(5000);
     const last = heap.allocate(10);
@@ -120,66 +128,66 @@ describe.each(PLACES)("$name", ({ makeHeap, name }) => {
     await loseAll(heap, [lost]);
     expect(heap.owns(lost)).toBe(isShared);
     expect(imageOf(heap).equals(before)).toBe(isShared);
-    heap.own({}, last); // has its turn
+    heap.register({}, last); // frees what was collected before
     expect(heap.owns(lost)).toBe(false);
   });
 
-  it("takes no block whose owner was collected", async () => {
+  it("refuses a block whose object was collected", async () => {
     const heap = makeHeap();
     const lost = heap.allocate(5000);
     heap.allocate(10);
     await loseAll(heap, [lost]);
-    expect(errorOf(() => heap.own({}, lost)).code).toBe("DOUBLE_FREE");
+    expect(errorOf(() => heap.register({}, lost)).code).toBe("DOUBLE_FREE");
   });
 
-  it.runIf(isShared)("frees the others where one was freed behind its back", async () => {
+  it.runIf(isShared)("frees the others if another heap object freed one", async () => {
     const heap = makeHeap();
     const pointers = [1, 2, 3].map(() => heap.allocate(5000));
     const last = heap.allocate(10);
     await loseAll(heap, pointers);
     const { memory, engine } = heap;
-    Heap.attach(memory, 0, { engine }).deallocate(pointers[1]!);
+    Heap.attach(memory, { engine }).deallocate(pointers[1]!);
     const told: unknown[] = [];
     vi.spyOn(Promise, "reject").mockImplementation(
       (error) => Promise.resolve(told.push(error)) as never,
     );
-    heap.own({}, last);
+    heap.register({}, last);
     vi.restoreAllMocks();
     expect(told).toMatchObject([{ code: "DOUBLE_FREE", pointer: pointers[1] }]);
     for (const pointer of pointers) expect(heap.owns(pointer)).toBe(false);
     const again = pointers.map(() => heap.allocate(5000));
     expect(again).toContain(pointers[1]);
-    for (const pointer of again) heap.own({}, pointer); // none has an owner from before
+    for (const pointer of again) heap.register({}, pointer); // none is registered from before
   });
 
-  it("gives a block one owner at a time", () => {
+  it("refuses a block that is already registered", () => {
     const heap = makeHeap();
     const pointer = heap.allocate(100);
     const [first, second] = [{}, {}];
-    heap.own(first, pointer);
-    const error = expectError(heap, () => heap.own(second, pointer), "INVALID_POINTER", {
+    heap.register(first, pointer);
+    const error = expectError(heap, () => heap.register(second, pointer), "INVALID_POINTER", {
       pointer,
     });
-    expect(error.message).toContain(`pointer ${pointer} has an owner already`);
-    heap.disown(pointer);
-    heap.own(second, pointer);
+    expect(error.message).toContain(`Pointer ${pointer} is already registered`);
+    heap.unregister(pointer);
+    heap.register(second, pointer);
     heap.deallocate(pointer);
-    expect(heap.disown(pointer)).toBe(false);
+    expect(heap.unregister(pointer)).toBe(false);
   });
 
-  it("refuses owners that can't be collected, and pointers that are none", () => {
+  it("refuses values that are not objects, and invalid pointers", () => {
     const heap = makeHeap();
     const pointer = heap.allocate(100);
     for (const owner of [null, undefined, 5, "mesh"]) {
-      const error = errorOf(() => heap.own(owner as never, pointer));
+      const error = errorOf(() => heap.register(owner as never, pointer));
       expect(error.code).toBe("BAD_OPTIONS");
       expect(error.message).toContain(`expected an object`);
     }
-    expect(heap.disown(pointer)).toBe(false);
-    expect(heap.own(() => 1, pointer)()).toBe(1);
-    expectError(heap, () => heap.own({}, pointer + 4), "INVALID_POINTER");
-    expectError(heap, () => heap.own({}, 0), "OUT_OF_HEAP");
+    expect(heap.unregister(pointer)).toBe(false);
+    heap.register(() => 1, pointer);
+    expectError(heap, () => heap.register({}, pointer + 4), "INVALID_POINTER");
+    expectError(heap, () => heap.register({}, 0), "OUT_OF_HEAP");
     heap.deallocate(pointer);
-    expectError(heap, () => heap.own({}, pointer), "DOUBLE_FREE");
+    expectError(heap, () => heap.register({}, pointer), "DOUBLE_FREE");
   });
 });
