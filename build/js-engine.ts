@@ -66,11 +66,12 @@ function makeFactory(factory: string, engineSource: string, seamSource: string):
   }
   const printer = new Printer(seam, engine);
   const exports = [...engine.exports].map(([name, local]) => `${name}: ${local}`);
-  return `export function ${factory}(onto) {
-${printer.print(seam)}
-${printer.print(engine)}
+  const rest = `${printer.print(engine)}
 mount(onto);
-return { ${exports.join(", ")} };
+return { ${exports.join(", ")} };`;
+  return `export function ${factory}(onto) {
+${printer.print(seam, rest)}
+${rest}
 }
 `;
 }
@@ -200,14 +201,30 @@ class Printer {
     this.#effects = this.#findEffects();
   }
 
-  /** The variables and functions of a module; its constants and imports are where they are used. */
-  print(module: Module): string {
+  /**
+   * The variables and functions of a module; its constants and imports are where they are used. With `caller`, the functions
+   * that this text calls, directly or not.
+   */
+  print(module: Module, caller?: string): string {
     const variables = [...module.variables].map(
       ([name, initial]) =>
         `let ${this.#nameOf(module, name)} = ${this.#valueOf(module, initial)};\n`,
     );
-    const functions = [...module.functions.values()].map((each) => this.#function(module, each));
-    return variables.join("") + functions.join("\n");
+    const functions = new Map(
+      [...module.functions].map(([name, each]) => [name, this.#function(module, each)]),
+    );
+    if (caller === undefined) return variables.join("") + [...functions.values()].join("\n");
+    const called = new Set<string>();
+    const texts = [caller];
+    for (const text of texts) {
+      for (const [, name] of text.matchAll(/\b(\w+)\(/g)) {
+        if (called.has(name!) || !functions.has(name!)) continue;
+        called.add(name!);
+        texts.push(functions.get(name!)!);
+      }
+    }
+    const used = [...functions].filter(([name]) => called.has(name)).map(([, text]) => text);
+    return variables.join("") + used.join("\n");
   }
 
   #function(module: Module, declaration: FunctionDeclaration): string {

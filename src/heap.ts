@@ -348,14 +348,15 @@ export class Heap implements HeapLike {
    *   and as `deallocate` does.
    */
   view<View>(type: TypedArrayType<View>, pointer: number, length: number): View {
+    const heap = Heap.#self(this);
     expectTypedArray(type);
-    const room = this.usableSize(pointer);
+    const room = heap.usableSize(pointer);
     const bytes = bytesOf(type, length);
     if (!Number.isInteger(length) || length < 0 || bytes > room) {
       const most = Math.floor(room / type.BYTES_PER_ELEMENT);
       throw invalidLength(length, most, { pointer, size: bytes });
     }
-    const buffer = bufferUpTo(this.memory, pointer + bytes);
+    const buffer = bufferUpTo(heap.memory, pointer + bytes);
     if (pointer + bytes > buffer.byteLength) {
       throw corrupt(OUTSIDE, pointer);
     }
@@ -523,7 +524,7 @@ export class Heap implements HeapLike {
    * for (const { address, size, kind } of heap.walk()) console.log(address, size, kind);
    * ```
    */
-  walk(): Generator<Entry, void, undefined> {
+  walk(): IterableIterator<Entry> {
     return Heap.#self(this).#inspect(entriesOf);
   }
 

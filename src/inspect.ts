@@ -37,12 +37,10 @@ function visitEntries(
 }
 
 /** Returns the entries as they are now: the heap may change while a program iterates over them. */
-export function entriesOf(inspector: Inspector): Generator<Entry, void, undefined> {
+export function entriesOf(inspector: Inspector): IterableIterator<Entry> {
   const entries: Entry[] = [];
   visitEntries(inspector, (address, size, kind) => entries.push({ address, size, kind }));
-  return (function* () {
-    yield* entries;
-  })();
+  return entries.values();
 }
 
 /** Counts blocks and bytes. */

@@ -23,6 +23,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const TYPES = join(ROOT, "node_modules/@types");
 const TYPESCRIPT = join(ROOT, "node_modules/typescript/bin/tsc");
+/** The lowest version that the README states. */
+const LOWEST_TYPESCRIPT = join(ROOT, "node_modules/typescript-lowest/bin/tsc");
 
 interface Manifest {
   version: string;
@@ -333,10 +335,11 @@ describe("a program", () => {
 });
 
 describe("typings", () => {
-  const compile = (...flags: string[]): string => {
+  const compile = (...flags: string[]): string => compileWith(TYPESCRIPT, ...flags);
+  const compileWith = (compiler: string, ...flags: string[]): string => {
     const { stdout, stderr } = spawnSync(
       process.execPath,
-      [TYPESCRIPT, "--strict", "--target", "es2022", ...flags],
+      [compiler, "--strict", "--target", "es2022", ...flags],
       { cwd: project, encoding: "utf8" },
     );
     return stdout + stderr;
@@ -374,6 +377,42 @@ describe("typings", () => {
     },
     30_000,
   );
+
+  it("are right for the lowest TypeScript that the README states", () => {
+    const { version } = JSON.parse(
+      readFileSync(join(LOWEST_TYPESCRIPT, "../../package.json"), "utf8"),
+    ) as { version: string };
+    const [, lowest] = /TypeScript (\d+\.\d+) or\s+later/.exec(
+      readFileSync(join(installed, "README.md"), "utf8"),
+    )!;
+    expect(version).toMatch(new RegExp(`^${lowest!.replace(".", "\\.")}\\.`));
+    writeFileSync(
+      join(project, "lowest.ts"),
+      `import { Heap, HeapError, struct, type HeapArray, type Scope, type StructView } from "heapwright";
+      const heap: Heap = new Heap({ fit: "first" });
+      const array: HeapArray<Float64Array> = heap.array(Float64Array, 3);
+      const first: number = array.elements[0]!;
+      const view: Uint8Array = heap.view(Uint8Array, array.pointer, 1);
+      const Point = struct({ x: "f64", id: "i64", tags: ["u8", 4] });
+      const point: StructView<{ x: "f64"; id: "i64"; tags: readonly ["u8", 4] }> = Point.of(array);
+      const id: bigint = point.id;
+      const scope: Scope = heap.scope().move();
+      using block = scope.use(heap.block(1));
+      // @ts-expect-error there is no such fit
+      new Heap({ fit: "worst" });
+      // @ts-expect-error a bigint
+      point.id = 5;
+      export const all = [first, view, id, block, HeapError];`,
+    );
+    for (const module of [
+      ["nodenext", "nodenext"],
+      ["esnext", "bundler"],
+    ]) {
+      const flags = ["--noEmit", "--lib", "es2022,dom,esnext.disposable"];
+      flags.push("--module", module[0]!, "--moduleResolution", module[1]!);
+      expect(compileWith(LOWEST_TYPESCRIPT, ...flags, "lowest.ts")).toBe("");
+    }
+  }, 30_000);
 
   it("tell what an instance of heap.wasm exports", () => {
     writeFileSync(

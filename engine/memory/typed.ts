@@ -16,14 +16,18 @@ let words: Int32Array;
 let bytes: Uint8Array;
 /** Bytes that the views cover. */
 let reach: number;
+/** Whether the memory is a shared WebAssembly.Memory, whose buffer may be from before another thread grew it. */
+let isShared: boolean;
 
 /** Puts the engine onto a memory. */
 export function mount(onto: AnyMemory): void {
   memory = onto;
+  isShared = "buffer" in memory && `${memory.buffer}` == "[object SharedArrayBuffer]";
   refresh();
 }
 
 function buffer(): ArrayBuffer | SharedArrayBuffer {
+  if (isShared) (memory as WebAssembly.Memory).grow(0); // gets a buffer that is not outdated
   return "buffer" in memory ? memory.buffer : memory;
 }
 
@@ -37,7 +41,13 @@ export function refresh(): void {
 }
 
 export function load32(address: i32): i32 {
-  return words[address >>> 2]!;
+  return words[address >>> 2] ?? load32Again(address);
+}
+
+/** The views did not reach there: they are outdated, or the address is outside the memory. */
+function load32Again(address: i32): i32 {
+  refresh();
+  return words[address >>> 2] ?? trap();
 }
 
 export function store32(address: i32, value: i32): void {
@@ -152,9 +162,8 @@ export function growTo(end: i32): bool {
   try {
     if (missing > 0) {
       if ("buffer" in memory) memory.grow(Math.ceil(missing / 65536));
-      else if ("resizable" in now && now.resizable) now.resize(needed);
-      else if ("growable" in now && now.growable) now.grow(needed);
-      else return false;
+      else if ("growable" in now) now.grow(needed);
+      else if (!resize(needed) && !resize(Math.ceil(needed / 65536) * 65536)) return false;
     }
   } catch {
     return false;
@@ -163,14 +172,33 @@ export function growTo(end: i32): bool {
   return true;
 }
 
-/** Whether memory can be given back; only a resizable ArrayBuffer can. */
+/** Resizes an ArrayBuffer; false if it refuses. That of a WebAssembly.Memory grows by whole pages and does not shrink. */
+function resize(length: number): bool {
+  try {
+    (memory as ArrayBuffer).resize(length);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Whether memory can be given back. Only a resizable ArrayBuffer can, and not that of a WebAssembly.Memory: nothing but trying
+ * tells them apart.
+ */
 export function canShrink(): bool {
-  return "resizable" in memory && memory.resizable;
+  if (!("resizable" in memory && memory.resizable)) return false;
+  const last = memory.byteLength - 1;
+  const kept = new Uint8Array(memory, last, 1)[0]!;
+  if (!resize(last)) return false;
+  memory.resize(last + 1);
+  new Uint8Array(memory, last, 1)[0] = kept;
+  return true;
 }
 
 /** Gives the memory from `end` on back, where it can. */
 export function shrinkTo(end: i32): void {
-  (memory as ArrayBuffer).resize(end >>> 0);
+  resize(end >>> 0);
   refresh();
 }
 
@@ -180,7 +208,7 @@ export function assertThat(holds: bool): void {
 }
 
 /** Ends the call as a trap does in WebAssembly. */
-export function trap(): void {
+export function trap(): never {
   const error = new Error("unreachable");
   error.name = "RuntimeError";
   throw error;
