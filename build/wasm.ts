@@ -26,7 +26,7 @@ const HOT = namesIn({
   slabs: ["freeSlot"],
   blocks: ["split"],
   map: ["addStart", "removeStart"],
-  bins: ["find", "bestFit", "nextBin", "binFor", "insert", "remove"],
+  bins: ["find", "nextBin", "binFor", "insert", "remove"],
 });
 
 /** What is long or seldom run stays out of line, also where it has one caller. */

@@ -1,7 +1,8 @@
 // Free blocks by size: best fit in a bounded number of steps.
 //
-// Bins 1 to 31 have a list of the free blocks of one size each, 16 to 496 bytes. From 512 bytes on there is a bin for each
-// doubling. It holds a tree: the bits of the size below the highest one lead from its root to the left (0) or to the right (1).
+// Bins 1 to 31 have a list of the free blocks of one size each, 16 to 496 bytes. From 512 bytes on each doubling has four bins:
+// the highest bit of a size and the two below it lead to its bin. A bin holds a tree: the bits of the size below those lead from
+// its root to the left (0) or to the right (1).
 // A node of depth d has a size whose first d bits are its path; its other bits are free. So all sizes in a left subtree are
 // below those in the right one, and the node's own size may be anywhere among them. Blocks of one size are in the list of one node.
 //
@@ -38,7 +39,16 @@ import {
   sizeOf,
   spanFrom,
 } from "./block.ts";
-import { binBits, BIN_COUNT, binHead, binWithHead, GRANULE, setBinBits } from "./control.ts";
+import {
+  binBits,
+  BINS_SHIFT,
+  BIN_COUNT,
+  BIN_WORDS,
+  binHead,
+  binWithHead,
+  GRANULE,
+  setBinBits,
+} from "./control.ts";
 import { corrupt } from "./errors.ts";
 
 /** The first bin with a tree. */
@@ -59,12 +69,15 @@ function highestBit(word: i32): i32 {
 
 /** The bin for blocks of `size` bytes. */
 export function binFor(size: i32): i32 {
-  return below(size, LEAST_NODE) ? size >>> 4 : TREES - 9 + highestBit(size);
+  if (below(size, LEAST_NODE)) return size >>> 4;
+  // The highest bit and those below it: from 1 << BINS_SHIFT to twice that less one.
+  const upper: i32 = (size << leadingZeros(size)) >>> (31 - BINS_SHIFT);
+  return TREES + ((highestBit(size) - 10) << BINS_SHIFT) + upper;
 }
 
-/** The bits of a size below its highest one, at the upper end of a word. */
+/** The bits of a size that follow those that lead to its bin, at the upper end of a word. */
 export function pathTo(size: i32): i32 {
-  return (size << leadingZeros(size)) << 1;
+  return (size << leadingZeros(size)) << (1 + BINS_SHIFT);
 }
 
 // Inserting and removing --------------------------------------------------------------------------------------------------
@@ -184,18 +197,19 @@ function moveChild(from: i32, to: i32, right: bool): void {
 
 /** The first bin from `bin` on that is not empty; BIN_COUNT or more if there is none. */
 function nextBin(bin: i32): i32 {
-  if (bin < 32) {
-    const bits: i32 = binBits(0) & (-1 << bin);
-    if (bits != 0) return trailingZeros(bits);
-    return 32 + trailingZeros(binBits(1));
+  let word: i32 = bin >>> 5;
+  let bits: i32 = binBits(word) & (-1 << (bin & 31));
+  while (bits == 0) {
+    if (++word >= BIN_WORDS) return BIN_COUNT;
+    bits = binBits(word);
   }
-  return 32 + trailingZeros(binBits(1) & (-1 << (bin - 32)));
+  return (word << 5) + trailingZeros(bits);
 }
 
 /**
  * The smallest free block of at least `size` bytes, the first of its list; or 0.
  *
- * Cost: bounded. The tree of the sizes from 2**k on has at most k - 3 levels, of which each is visited twice at most.
+ * Cost: bounded. A tree of the sizes from 2**k on has at most k - 5 levels, of which each is visited twice at most.
  */
 function bestFit(size: i32): i32 {
   let bin: i32 = binFor(size);
@@ -290,7 +304,9 @@ function nextInList(p: i32): i32 {
 
 /** A block of the bin with the largest free blocks, or 0 if all bins are empty. */
 export function someLarge(): i32 {
-  const word: i32 = binBits(1) != 0 ? 1 : 0;
-  if (binBits(word) == 0) return 0;
-  return follow(binHead((word << 5) + highestBit(binBits(word))));
+  for (let word: i32 = BIN_WORDS - 1; word >= 0; word--) {
+    const bits: i32 = binBits(word);
+    if (bits != 0) return follow(binHead((word << 5) + highestBit(bits)));
+  }
+  return 0;
 }

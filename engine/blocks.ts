@@ -39,8 +39,11 @@ import {
   programBreak,
   quickCount,
   quickHead,
+  quickList,
   QUICK_LISTS,
   setQuickCount,
+  setVictim,
+  victim,
   raiseHighWater,
   root,
   roundUp,
@@ -418,7 +421,10 @@ function removeTopStart(): void {
 //
 // A program that frees a block often asks for one of the same size soon. So a freed block that is a small part of the heap is not
 // coalesced at once: it goes into a quick list, and the next request of its size gets it back in a few accesses. To its
-// neighbours it looks in use. All of them are coalesced before the break moves, so it never moves for them. (Quick lists: Weinstock and Wulf, "An efficient algorithm for heap storage allocation", 1988.)
+// neighbours it looks in use. All of them are coalesced before the break moves, so it never moves for them. A list holds one size,
+// and all lists hold a few blocks together. Where there is no room for a block, an older one is coalesced instead: so sizes that
+// the program no longer uses do not stay. (Quick lists: Weinstock and Wulf, "An efficient algorithm for heap storage allocation",
+// 1988.)
 //
 //     quick list      ┌─────────────────┐ next ┌─────────────────┐ next
 //     of its size ──▶ │ size, QUICK │ I │─────▶│ size, QUICK │ I │─────▶ 0
@@ -437,20 +443,33 @@ function isQuickSize(size: i32): bool {
   return below(size, span >>> QUICK_SHIFT) && below(size, QUICK_LIMIT);
 }
 
-/** Frees a block: into a quick list if it may, otherwise at once. */
+/** Frees a block: into a quick list if it is small enough, which may coalesce another quick block; otherwise at once. */
 export function freeLater(p: i32): void {
   const h: i32 = header(p);
   const size: i32 = sizeIn(h);
-  const head: i32 = quickHead(size);
-  const next: i32 = follow(head);
-  if (!isQuickSize(size) || quickCount() >= MOST_QUICK || (next != 0 && sizeOf(next) != size)) {
+  if (!isQuickSize(size)) {
     freeBlock(p);
     return;
   }
-  setNextFree(p, next);
+  const head: i32 = quickHead(size);
+  if (holdsOther(head, size)) {
+    // It gives up a block each time, and is empty soon.
+    releaseFrom(head);
+    if (holdsOther(head, size)) {
+      freeBlock(p);
+      return;
+    }
+  } else if (quickCount() >= MOST_QUICK) releaseQuick();
+  setNextFree(p, follow(head));
   setFollow(head, p);
   setQuickCount(quickCount() + 1);
-  setHeader(p, size, (h & FLAGS) | QUICK);
+  setHeader(p, size, (header(p) & FLAGS) | QUICK);
+}
+
+/** Whether a quick list has blocks of another size. */
+function holdsOther(head: i32, size: i32): bool {
+  const p: i32 = follow(head);
+  return p != 0 && sizeOf(p) != size;
 }
 
 /** Whether `p`, any word, is a quick block of `size` bytes. */
@@ -476,26 +495,31 @@ export function allocateQuick(size: i32): i32 {
   return p;
 }
 
-/** Coalesces a block of a quick list with its neighbours; returns the free block that it is part of, 0 if there is none. */
+/** Coalesces a quick block with its neighbours; returns the free block that it is part of, 0 if there is none. */
 export function releaseQuick(): i32 {
   if (quickCount() == 0) return 0;
-  for (let size: i32 = 0; size != QUICK_LISTS << 4; size += GRANULE) {
-    const head: i32 = quickHead(size);
-    const p: i32 = follow(head);
-    if (p == 0) continue;
-    const h: i32 = header(p);
-    if (!isQuick(p, sizeIn(h)) || !leadsOn(p, sizeIn(h), top())) corrupt();
-    setFollow(head, nextFree(p));
-    setQuickCount(quickCount() - 1);
-    setHeader(p, sizeIn(h), h & (IN_USE | PREVIOUS_IN_USE));
-    return freeUnchecked(p);
+  for (let i: i32 = 0; i < QUICK_LISTS; i++) {
+    setVictim(victim() + 1);
+    const head: i32 = quickList(victim());
+    if (follow(head) != 0) return releaseFrom(head);
   }
   return 0;
 }
 
+/** The same for the first block of a quick list that is not empty. */
+function releaseFrom(head: i32): i32 {
+  const p: i32 = follow(head);
+  const h: i32 = header(p);
+  if (!isQuick(p, sizeIn(h)) || !leadsOn(p, sizeIn(h), top())) corrupt();
+  setFollow(head, nextFree(p));
+  setQuickCount(quickCount() - 1);
+  setHeader(p, sizeIn(h), h & (IN_USE | PREVIOUS_IN_USE));
+  return freeUnchecked(p);
+}
+
 /** Empties the quick lists of a heap in which everything is freed. */
 export function forgetQuick(): void {
-  for (let size: i32 = 0; size != QUICK_LISTS << 4; size += GRANULE) setFollow(quickHead(size), 0);
+  for (let i: i32 = 0; i < QUICK_LISTS; i++) setFollow(quickList(i), 0);
   setQuickCount(0);
 }
 

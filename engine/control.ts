@@ -22,13 +22,14 @@
 //       60  CHUNKS       pinned layout: chunks that there are
 //       64  GROUPS       pinned layout: the first group with a free slab header
 //       68  QUICK        blocks in quick lists
-//       72  QUICK_LISTS  the first block of each quick list: 16 words
-//      136  BIN_BITS     a bit for each bin, set if the bin is not empty: 2 words
-//      144  BINS         the first block of each bin: 55 words
-//      364  CLASS_OF     the size class for a size, by (size + 7) / 8: 127 bytes, and 2 unused ones
-//      500  NO_SLAB      a slab header without free slots: the current slab of a class that has none
-//      528  CLASSES      33 records of 32 bytes, see below
-//     1596  HEADER       of the first block, whose payload starts where the control block ends, at 1600
+//       72  VICTIM       the quick list that gave up a block last
+//       76  QUICK_LISTS  the first block of each quick list: 16 words
+//      140  BIN_BITS     a bit for each bin, set if the bin is not empty: 4 words
+//      156  BINS         the first block of each bin: 124 words
+//      652  CLASS_OF     the size class for a size, by (size + 7) / 8: 127 bytes, and 2 unused ones
+//      788  NO_SLAB      a slab header without free slots: the current slab of a class that has none
+//      816  CLASSES      33 records of 32 bytes, see below
+//     1884  HEADER       of the first block, whose payload starts where the control block ends, at 1888
 //
 //     offset in a class record
 //        0  CURRENT      header of the slab that slots are allocated from; NO_SLAB if there is none
@@ -65,7 +66,11 @@ export function roundUp(address: i32, unit: i32): i32 {
 // Offsets -----------------------------------------------------------------------------------------------------------------
 
 const WORD: i32 = 4;
-export const BIN_COUNT: i32 = 55;
+/** From 512 bytes on, each doubling of the size has four bins. */
+export const BINS_SHIFT: i32 = 2;
+export const BIN_COUNT: i32 = 32 + (23 << BINS_SHIFT);
+/** Words with the bins' bits. */
+export const BIN_WORDS: i32 = (BIN_COUNT + 31) >>> 5;
 export const QUICK_LISTS: i32 = 16;
 export const CLASS_COUNT: i32 = 33;
 
@@ -87,9 +92,10 @@ export const ROOT_AT: i32 = ROVER_AT + WORD;
 export const CHUNKS_AT: i32 = ROOT_AT + WORD;
 export const GROUPS_AT: i32 = CHUNKS_AT + WORD;
 export const QUICK_AT: i32 = GROUPS_AT + WORD;
-export const QUICK_LISTS_AT: i32 = QUICK_AT + WORD;
+export const VICTIM_AT: i32 = QUICK_AT + WORD;
+export const QUICK_LISTS_AT: i32 = VICTIM_AT + WORD;
 export const BIN_BITS_AT: i32 = QUICK_LISTS_AT + QUICK_LISTS * WORD;
-export const BINS_AT: i32 = BIN_BITS_AT + 2 * WORD;
+export const BINS_AT: i32 = BIN_BITS_AT + BIN_WORDS * WORD;
 export const CLASS_OF_AT: i32 = BINS_AT + BIN_COUNT * WORD;
 /** A slab header's bits are at a multiple of 8, one word after its start. */
 export const NO_SLAB_AT: i32 = ((CLASS_OF_AT + 129 + 3) & -8) + WORD;
@@ -111,7 +117,7 @@ export const CONTROL: i32 =
 
 // The heap in use ---------------------------------------------------------------------------------------------------------
 
-export const MAGIC: i32 = 0x33505748; // "HWP3"
+export const MAGIC: i32 = 0x34505748; // "HWP4"
 
 /** Address of the control block; 0 before there is a heap. */
 export let heap: i32 = 0;
@@ -307,9 +313,23 @@ export function setQuickCount(count: i32): void {
   store32(heap + QUICK_AT, count);
 }
 
-/** Address of the head of the quick list for blocks of `size` bytes. At any time its blocks are of one size. */
+/** The quick list that gave up a block last. */
+export function victim(): i32 {
+  return load32(heap + VICTIM_AT) & (QUICK_LISTS - 1);
+}
+
+export function setVictim(index: i32): void {
+  store32(heap + VICTIM_AT, index);
+}
+
+/** Address of the head of a quick list. */
+export function quickList(index: i32): i32 {
+  return heap + QUICK_LISTS_AT + (index << 2);
+}
+
+/** The quick list for blocks of `size` bytes. At any time its blocks are of one size. Powers of two are in different lists. */
 export function quickHead(size: i32): i32 {
-  return heap + QUICK_LISTS_AT + (((size >>> 4) & (QUICK_LISTS - 1)) << 2);
+  return quickList(((size >>> 4) ^ (size >>> 8) ^ (size >>> 12)) & (QUICK_LISTS - 1));
 }
 
 // Bins: a bin's head is named by its address.

@@ -26,6 +26,7 @@ import { NEXT_FIT } from "../blocks.ts";
 import { MAX_SMALL, reciprocalFor, sizeAfter } from "../classes.ts";
 import {
   BIN_COUNT,
+  BIN_WORDS,
   binBits,
   binHead,
   CELL,
@@ -56,6 +57,7 @@ import {
   QUICK_LISTS,
   quickCount,
   quickHead,
+  quickList,
   reciprocalOf,
   root,
   roundUp,
@@ -328,7 +330,7 @@ let unseen: i32 = 0;
 
 function checkBins(): i32 {
   unseen = freeBlocks;
-  for (let bin: i32 = 0; bin < 64; bin++) {
+  for (let bin: i32 = 0; bin < BIN_WORDS << 5; bin++) {
     const isMarked: bool = (binBits(bin >>> 5) & (1 << (bin & 31))) != 0;
     if (bin >= BIN_COUNT) {
       if (isMarked) return found(F + 2, binHead(bin));
@@ -381,7 +383,7 @@ function checkFree(p: i32, link: i32, bin: i32): i32 {
 function checkQuickLists(): i32 {
   let left: i32 = quickCount();
   for (let index: i32 = 0; index < QUICK_LISTS; index++) {
-    const head: i32 = quickHead(index << 4);
+    const head: i32 = quickList(index);
     const size: i32 = follow(head) == 0 ? 0 : quickSize(follow(head));
     for (let p: i32 = follow(head); p != 0; p = nextFree(p)) {
       if (left == 0 || size == 0 || quickSize(p) != size || quickHead(size) != head)

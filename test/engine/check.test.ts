@@ -54,6 +54,7 @@ import {
   SMALL_AT,
   TOP_AT,
   TOP_END_AT,
+  VICTIM_AT,
   WARMUP_AT,
 } from "../../engine/control.ts";
 import * as exported from "../../engine/exports.ts";
@@ -1019,6 +1020,7 @@ const MAY_DIFFER = new Map<number, string>([
   [PEAK_AT, "the peak may be any footprint above this one"],
   [HIGH_WATER_AT, "the mark may be anywhere above the top block"],
   [ROVER_AT, "next fit checks it before each use"],
+  [VICTIM_AT, "any value leads to one of the quick lists"],
   [CLASS_OF_AT + 124, "the last bytes of CLASS_OF, see the test of its bytes, and an unused one"],
   [CLASS_OF_AT + 128, "unused bytes after CLASS_OF"],
   [NO_SLAB_AT - 4, "unused bytes before NO_SLAB"],

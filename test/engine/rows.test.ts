@@ -305,11 +305,11 @@ describe.each(FORMS)("%s", (form) => {
 
     test("before a request fails, the blocks in quick lists are coalesced", async () => {
       const heap = await plain({ memory: wasmMemory(0, 4), small: 8 });
-      const at = Array.from({ length: MOST_QUICK }, (_, i) => heap.allocate(1000 + 16 * (i % 16)));
+      const at = Array.from({ length: MOST_QUICK }, (_, i) => heap.allocate(1020 + 16 * (i % 8)));
       for (const size of [1000, 9]) while (typeof heap.request(size) === "number") continue;
       for (const p of at) heap.release(p);
       expect(quickCount(heap)).toBe(MOST_QUICK);
-      expect(heap.allocate(26_000)).toBe(at[0]); // larger than all but one of them
+      expect(heap.allocate(25_500)).toBe(at[0]); // larger than all but one of them
       expect(quickCount(heap)).toBe(0);
     });
 
@@ -771,7 +771,7 @@ describe.each(FORMS)("%s", (form) => {
       const { heap, at } = await row(4);
       fillTop(heap);
       for (const p of at) heap.release(p);
-      expect(heap.allocate(100, 64)).toBe(Math.ceil(at[2]! / 64) * 64); // in two blocks, which were coalesced
+      expect(heap.allocate(160, 64)).toBe(Math.ceil(at[2]! / 64) * 64); // in two blocks, which were coalesced
       expect(quickCount(heap)).toBe(2);
     });
 
@@ -821,15 +821,16 @@ describe.each(FORMS)("%s", (form) => {
     test("a quick block before the top block makes it large enough without growing", async () => {
       const { heap } = await row(1);
       const { address, size } = heap.top;
-      heap.allocate(size - 112 - HEADER);
-      const p = heap.allocate(100);
+      const rest = 112 + ((size - 112) % LINE); // a large block is whole lines
+      heap.allocate(size - rest - HEADER);
+      const p = heap.allocate(rest - HEADER);
       expect(heap.top.size).toBe(0);
       heap.release(p);
       expect(isQuick(heap, p)).toBe(true);
       expect(heap.allocate(60)).toBe(p);
       expect(quickCount(heap)).toBe(0);
-      expect(heap.picture(address)).toBe(`used ${size - 112}, used 64, top`);
-      expect(heap.top).toMatchObject({ address: p + 64, size: 48 });
+      expect(heap.picture(address)).toBe(`used ${size - rest}, used 64, top`);
+      expect(heap.top).toMatchObject({ address: p + 64, size: rest - 64 });
     });
 
     test("a free block in a bin is split before quick lists are coalesced", async () => {
@@ -851,32 +852,54 @@ describe.each(FORMS)("%s", (form) => {
       expect(heap.picture(p)).toBe("top");
     });
 
-    test("a quick list holds blocks of one size: another size is coalesced at once", async () => {
+    /** Two sizes of requests whose blocks are served by the same one of 16 lists. */
+    const SAME_LIST = [100, 100 + 240] as const;
+
+    test("a block of another size replaces the only block of a quick list", async () => {
       const heap = await plain();
       heap.allocate(1 << 20);
-      // Both sizes are served by the same one of 16 lists.
-      const [p, , q] = [100, 0, 100 + 256, 0].map((size) => heap.allocate(size)) as [
+      const [p, , q] = [SAME_LIST[0], 0, SAME_LIST[1], 0].map((size) => heap.allocate(size)) as [
         number,
         number,
         number,
       ];
       heap.release(p);
       heap.release(q);
-      expect([isQuick(heap, p), isQuick(heap, q)]).toEqual([true, false]);
-      expect(heap.allocate(100)).toBe(p);
-      expect(heap.allocate(100 + 256)).toBe(q);
+      expect([isQuick(heap, p), isQuick(heap, q)]).toEqual([false, true]);
+      expect(quickCount(heap)).toBe(1);
+      heap.expectSound();
+      expect(heap.allocate(SAME_LIST[1])).toBe(q);
+      expect(heap.allocate(SAME_LIST[0])).toBe(p);
     });
 
-    test("quick lists hold 8 blocks together: more are coalesced at once", async () => {
+    test("a quick list of several blocks gives up one when a block of another size is freed", async () => {
+      const heap = await plain();
+      heap.allocate(1 << 20);
+      const [p, , q, , r] = [SAME_LIST[0], 0, SAME_LIST[0], 0, SAME_LIST[1], 0].map((size) =>
+        heap.allocate(size),
+      ) as [number, number, number, number, number];
+      for (const freed of [p, q, r]) heap.release(freed);
+      expect([p, q, r].map((freed) => isQuick(heap, freed))).toEqual([true, false, false]);
+      heap.expectSound();
+    });
+
+    test("when quick lists hold 24 blocks, each block that is freed replaces one, of list after list", async () => {
       const { heap } = await row(1);
       const at = Array.from({ length: 30 }, (_, i) => {
         const p = heap.allocate(100 + 16 * (i % 8));
         heap.allocate(0);
         return p;
       });
-      for (const p of at) heap.release(p);
+      for (const p of at) {
+        heap.release(p);
+        heap.expectSound();
+        expect(isQuick(heap, p)).toBe(true);
+      }
       expect(quickCount(heap)).toBe(MOST_QUICK);
-      expect(at.filter((p) => isQuick(heap, p))).toEqual(at.slice(0, MOST_QUICK));
+      expect(at.filter((p) => !isQuick(heap, p))).toHaveLength(at.length - MOST_QUICK);
+      // Not all of them from the same list.
+      const sizes = at.filter((p) => !isQuick(heap, p)).map((p) => at.indexOf(p) % 8);
+      expect(new Set(sizes).size).toBe(sizes.length);
     });
 
     test("a block of a 64th of the heap or more is coalesced at once", async () => {
