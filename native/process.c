@@ -401,7 +401,18 @@ SLOW void purge_now(struct region *region) {
   errno = saved;
 }
 
-FAST void note_free(struct region *region) {
+/** Whether `p`, which was freed just now, is a quick block at the heap's end: it keeps what is free before it from the top block. */
+FAST bool is_quick_at_end(const hw_heap *heap, u32 p) {
+  return p + hw_sizeOf(heap, p) == hw_top(heap);
+}
+
+SLOW void consolidate_now(struct region *region) {
+  while (hw_releaseQuick(region->heap) != 0) continue;
+}
+
+/** Follows each free; `p` is the offset that was freed. */
+FAST void note_free(struct region *region, u32 p) {
+  if (UNLIKELY(is_quick_at_end(region->heap, p))) consolidate_now(region);
   if (UNLIKELY(free_at_end(region->heap) >= region->trim_from)) trim_now(region);
   if (UNLIKELY(--region->frees_left == 0)) purge_now(region);
 }
@@ -640,8 +651,9 @@ FAST void give(void *pointer, const char *call) {
     if (UNLIKELY(region == NULL)) return give_elsewhere(pointer, call);
   }
   const bool is_locked = lock(&region->lock);
-  const u32 code = hw_deallocate_(region->heap, offset_in(region, pointer));
-  if (LIKELY(code == HW_OK)) note_free(region);
+  const u32 p = offset_in(region, pointer);
+  const u32 code = hw_deallocate_(region->heap, p);
+  if (LIKELY(code == HW_OK)) note_free(region, p);
   unlock(&region->lock, is_locked);
   if (LIKELY(code == HW_OK)) return;
   // Behind the break there may be mappings.
@@ -683,7 +695,7 @@ static void *resize_in(struct region *region, void *pointer, size_t size) {
   const bool is_locked = lock(&region->lock);
   hw_heap *heap = region->heap;
   const u32 p = hw_reallocate_(heap, offset_in(region, pointer), (u32)size);
-  if (p != 0) note_free(region);
+  if (p != 0) note_free(region, offset_in(region, pointer));
   unlock(&region->lock, is_locked);
   return p == 0 ? NULL : hw_at(heap, p);
 }
