@@ -1,6 +1,6 @@
 // A recorded trace in the form the driver replays.
 import { traceName } from "../cli/report.ts";
-import { CALLOC, FREE, MALLOC, MEMALIGN, REALLOC } from "../src/trace/ops.ts";
+import { CALLOC, FREE, FREE_NULL, MALLOC, MEMALIGN, REALLOC } from "../src/trace/ops.ts";
 import { openTrace, traceSource } from "../src/trace/read.ts";
 
 /** The kinds of op, in the low bits of an op's first word; from REALLOC on they name a live id. */
@@ -55,6 +55,7 @@ export async function readTrace(path: string, limit = Infinity): Promise<Trace> 
   let largest = 0;
   for await (const chunk of chunks) {
     for (let i = 0; i < chunk.count && count < most; i++) {
+      if (chunk.kinds[i] === FREE_NULL) continue;
       const kind = KINDS[chunk.kinds[i]!]!;
       const id = chunk.ids[i]!;
       const size = chunk.sizes[i]!;

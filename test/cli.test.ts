@@ -299,8 +299,13 @@ describe("heapwright replay", () => {
       child.stdin!.end(readFileSync(path));
       const { code, out } = await outcome(child);
       expect(code).toBe(0);
-      expect(jsonLines(out)[0]).toMatchObject({ trace: "-", ops: 4, peakLiveBytes: 300 });
+      expect(jsonLines(out)[0]).toMatchObject({ trace: "<stdin>", ops: 4, peakLiveBytes: 300 });
     }
+    const child = start(["replay", "-"]);
+    child.stdin!.end(readFileSync(bad));
+    const { code, out, err } = await outcome(child);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toMatch(/^heapwright: <stdin>:8: found "f 7", expected a live id/);
   });
 
   test("a bad trace: its line, and no result of any other", async () => {

@@ -28,7 +28,8 @@ const bundledTraces = readdirSync(bundled).filter((name) => name.endsWith(".rep.
 function traceOf(...lines: (string | string[])[]): string {
   const ops = lines.flat();
   const counted = ops.filter((op) => !op.startsWith("t"));
-  const ids = counted.filter((op) => /^[azm]/.test(op)).length;
+  const named = counted.flatMap((op) => /^[azmr] (\d+)/.exec(op)?.[1] ?? []).map(Number);
+  const ids = 1 + named.reduce((most, id) => Math.max(most, id), -1);
   return [0, ids, counted.length, 1, ...ops, ""].join("\n");
 }
 
@@ -117,6 +118,11 @@ describe("reading", () => {
     ["CRLF", everyKind.replaceAll("\n", "\r\n")],
     ["no line feed at the end", everyKind.trimEnd()],
     ["empty lines at the end", `${everyKind}\n \r\n\n`],
+    ["blank lines anywhere", `\n${everyKind.replaceAll("\n", "\n \t\r\n\n")}`],
+    ["blanks before and after", everyKind.replaceAll("\n", "\t \r\n \t")],
+    ["comments", `# recorded\n${everyKind.replaceAll("\n", " # why\n\t# a 9 9\n")}# the end`],
+    ["a byte order mark", `\ufeff${everyKind}`],
+    ["a byte order mark before a comment", `\ufeff# recorded\n${everyKind}`],
     [
       "more than one blank between fields, and after",
       everyKind.replaceAll(" ", " \t").replaceAll("\n", " \n"),
@@ -136,6 +142,34 @@ describe("reading", () => {
     }
   });
 
+  test("a free of NULL is an op that names no id", async () => {
+    const chunks = await chunksOf(sourceOf("0\n1\n4\n1\nf -1\na 0 8\nf\t-1 # NULL\nf 0\n"));
+    expect(linesOf(chunks)).toEqual(["0: f -1", "0: a 0 8", "0: f -1", "0: f 0"]);
+  });
+
+  test("a realloc of an id that is not live allocates", async () => {
+    const ops = ["r 0 8", "r 0 9", "f 0", "r 0 10", "f 0", "a 0 11"];
+    expect(linesOf(await chunksOf(sourceOf(traceOf(ops))))).toEqual([
+      "0: a 0 8",
+      "0: r 0 9",
+      "0: f 0",
+      "0: a 0 10",
+      "0: f 0",
+      "0: a 0 11",
+    ]);
+  });
+
+  test("ids in any order, used again, or not at all", async () => {
+    const ops = ["a 5000 1", "z 2 2", "f 5000", "m 5000 3 16", "a 3000 4", "r 2 5"];
+    const lines = linesOf(await chunksOf(sourceOf(traceOf(ops))));
+    expect(lines).toEqual(ops.map((op) => `0: ${op}`));
+  });
+
+  test("threads up to 2 ** 31", async () => {
+    const [chunk] = await chunksOf(sourceOf(traceOf("t 2147483648", "a 0 1", "t 65536", "f 0")));
+    expect([...chunk!.threads.subarray(0, 2)]).toEqual([2 ** 31, 65536]);
+  });
+
   test("a trace without ops", async () => {
     expect(await chunksOf(sourceOf("0\n0\n0\n1\n"))).toEqual([]);
   });
@@ -149,7 +183,7 @@ describe("reading", () => {
   test("a kept source can be read again", async () => {
     let reads = 0;
     const source = keepSource({
-      file: "-",
+      file: "<stdin>",
       rereadable: false,
       bytes: async function* () {
         reads += 1;
@@ -178,7 +212,8 @@ describe("a trace that is wrong", () => {
     ["half a header", "0\n1\n", 3, "the end of the trace", "number of ops"],
     ["a header line that is no number", "0\none\n1\n1\n", 2, '"one"', "number of ids"],
     ["a header line with more behind", "0 0\n1\n1\n1\n", 1, '"0 0"', "suggested heap size"],
-    ["an empty header line", "0\n\n1\n1\n", 2, '""', "number of ids"],
+    ["a header line left out", "0\n1\n1\n\na 0 8\n", 5, '"a 0 8"', "the weight"],
+    ["more ids than a table can have", "0\n134217729\n1\n1\n", 2, '"134217729"', "to 134217728"],
     ["an unknown letter", traceOf("a 0 1", "x 0 1"), 6, '"x 0 1"', "a, z, m, r, f, or t"],
     ["an id left out", traceOf("a"), 5, '"a"', '"a ID SIZE"'],
     ["a size left out", traceOf("a 0"), 5, '"a 0"', '"a ID SIZE"'],
@@ -197,17 +232,28 @@ describe("a trace that is wrong", () => {
     ],
     ["an alignment of 24", traceOf("m 0 8 24"), 5, '"m 0 8 24"', "a power of two"],
     ["an alignment of 0", traceOf("m 0 8 0"), 5, '"m 0 8 0"', "a power of two"],
-    ["a thread out of range", traceOf("t 70000", "a 0 1"), 5, '"t 70000"', "from 0 to 65535"],
-    ["an id out of turn", traceOf("a 1 8", "a 0 8"), 5, '"a 1 8"', "id 0"],
-    ["an id used again", traceOf("a 0 8", "f 0", "a 0 8"), 7, '"a 0 8"', "id 1"],
+    [
+      "a thread out of range",
+      traceOf("t 2147483649", "a 0 1"),
+      5,
+      '"t 2147483649"',
+      "from 0 to 2147483648",
+    ],
+    ["an id that is live", traceOf("a 1 8", "z 0 8", "a 1 8"), 7, '"a 1 8"', "1 was allocated"],
+    ["a live id by realloc", traceOf("r 0 8", "m 0 8 16"), 6, '"m 0 8 16"', "not live"],
+    ["a free of another negative id", traceOf("f -2"), 5, '"f -2"', '"f -1" for NULL'],
+    ["a free of -1 and more", traceOf("f -12"), 5, '"f -12"', '"f ID"'],
+    ["a realloc of NULL by -1", traceOf("r -1 8"), 5, '"r -1 8"', '"r ID SIZE"'],
     ["a free of what never was", traceOf("a 0 8", "f 1"), 6, '"f 1"', "1 was never allocated"],
     ["a second free", traceOf("a 0 8", "f 0", "f 0"), 7, '"f 0"', "0 was freed before"],
-    ["a realloc after the free", traceOf("a 0 8", "f 0", "r 0 9"), 7, '"r 0 9"', "freed before"],
     ["more ops than the header says", "0\n1\n1\n1\na 0 8\nf 0\n", 6, '"f 0"', "after 1 op"],
     ["fewer ops than the header says", "0\n1\n2\n1\na 0 8\n", 6, "the end after 1 op", "2 ops"],
-    ["more ids than the header says", "0\n1\n2\n1\na 0 8\na 1 8\n", 6, '"a 1 8"', "more than 1 id"],
+    ["an id the header has no room for", "0\n1\n2\n1\na 0 8\na 1 8\n", 6, '"a 1 8"', "below 1"],
+    ["a realloc of such an id", "0\n1\n2\n1\na 0 8\nr 1 8\n", 6, '"r 1 8"', "an id below 1"],
     ["fewer ids than the header says", "0\n2\n1\n1\na 0 8\n", 6, "the end after 1 id", "2 ids"],
-    ["an empty line among the ops", traceOf("a 0 8", "", "f 0"), 6, "an empty line", "an op"],
+    ["an error after lines that say nothing", traceOf("a 0 8", "", "# x", "b"), 8, '"b"', "an op"],
+    ["a comment in place of a field", traceOf("a 0 # 8"), 5, '"a 0 # 8"', '"a ID SIZE"'],
+    ["a byte order mark within", traceOf("a 0 8", "\ufefff 0"), 6, "\\xef\\xbb\\xbff 0", "an op"],
     ["junk after the last op", `${traceOf("a 0 8")}\x00\x01`, 6, '"\\u0000\\u0001"', "an op"],
     ["bytes that are no text", traceOf("a 0 8", "\xff"), 6, '"\\xc3\\xbf"', "an op"],
     ["a line without an end", `${"7".repeat(5000)}`, 1, "a line of more than 4096 bytes", "text"],
@@ -257,17 +303,28 @@ describe("writing", () => {
     await fc.assert(
       fc.asyncProperty(steps, async (sequence) => {
         const live: number[] = [];
+        const free: number[] = [];
         let ids = 0;
         let thread = 0;
         const ops: string[] = [];
         for (const step of sequence) {
           if (step.thread !== thread) ops.push(`t ${(thread = step.thread)}`);
           const i = step.at % (live.length || 1);
-          if (live.length > 0 && step.kind === "f") ops.push(`f ${live.splice(i, 1)[0]}`);
-          else if (live.length > 0 && step.kind === "r") ops.push(`r ${live[i]} ${step.size}`);
-          else if (step.kind === "m") ops.push(`m ${ids} ${step.size} ${2 ** step.power}`);
-          else ops.push(`${step.kind === "z" ? "z" : "a"} ${ids} ${step.size}`);
-          if (/^[azm]/.test(ops.at(-1)!)) live.push(ids++);
+          if (live.length > 0 && step.kind === "f") {
+            free.push(live.splice(i, 1)[0]!);
+            ops.push(`f ${free.at(-1)}`);
+            continue;
+          }
+          if (step.kind === "f") {
+            ops.push("f -1");
+            continue;
+          }
+          const id = (step.at & 1) === 0 ? (free.shift() ?? ids++) : ids++;
+          if (live.length > 0 && step.kind === "r") ops.push(`r ${live[i]} ${step.size}`);
+          else if (step.kind === "m") ops.push(`m ${id} ${step.size} ${2 ** step.power}`);
+          else ops.push(`${step.kind === "z" ? "z" : "a"} ${id} ${step.size}`);
+          if (/^[azm]/.test(ops.at(-1)!)) live.push(id);
+          else free.push(id);
         }
         const text = traceOf(ops);
         expect(traceText(await chunksOf(sourceOf(text)))).toBe(text);
@@ -333,6 +390,29 @@ describe("replaying", () => {
       `deallocate ${second}`,
     ]);
     expect(result).toMatchObject({ ops: 6, failures: 0, skipped: 0, firstFailure: undefined });
+  });
+
+  test("a free of NULL is one too, and ids may come in any order", async () => {
+    const calls: string[] = [];
+    class Told extends ToyHeap {
+      override deallocate(pointer: number): void {
+        calls.push(`deallocate ${pointer}`);
+        if (pointer !== 0) super.deallocate(pointer);
+      }
+    }
+    const text = traceOf("f -1", "a 2000 16", "r 7 32", "f 2000", "a 2000 48", "f 2000");
+    for (const check of [undefined, 1]) {
+      calls.length = 0;
+      const result = await replayOf(new Told(), text, check === undefined ? {} : { check });
+      expect(calls).toEqual([
+        "deallocate 0",
+        `deallocate ${BASE + HEADER}`,
+        `deallocate ${BASE + 3 * HEADER + 48}`,
+        `deallocate ${BASE + 2 * HEADER + 16}`,
+      ]);
+      expect(result).toMatchObject({ ops: 6, failures: 0, skipped: 0, peakLiveBytes: 80 });
+      expect(result).toMatchObject({ peakOp: 5, whole: true });
+    }
   });
 
   test("the parts of the footprint when most is live", async () => {

@@ -5,7 +5,7 @@
  */
 
 import { traceName } from "../cli/report.ts";
-import { CALLOC, FREE, MALLOC, MEMALIGN, REALLOC } from "../src/trace/ops.ts";
+import { CALLOC, FREE, FREE_NULL, MALLOC, MEMALIGN, REALLOC } from "../src/trace/ops.ts";
 import { openTrace, traceSource } from "../src/trace/read.ts";
 import { told } from "./told.ts";
 
@@ -21,6 +21,10 @@ async function rowOf(path: string): Promise<string> {
   for await (const ops of chunks) {
     for (let i = 0; i < ops.count; i += 1) {
       const [kind, id, size] = [ops.kinds[i]!, ops.ids[i]!, ops.sizes[i]!];
+      if (kind === FREE_NULL) {
+        kinds.set(FREE, (kinds.get(FREE) ?? 0) + 1);
+        continue;
+      }
       kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
       threads.add(ops.threads[i]!);
       liveBytes += size - (live.get(id) ?? 0);

@@ -1,7 +1,7 @@
 /** A trace that can't be read as one: where, what was found there and what was expected. */
 export class TraceError extends Error {
   override readonly name = "TraceError";
-  /** The path as it was given; `-` for standard input. */
+  /** The path as it was given; `<stdin>` for standard input. */
   readonly file: string;
   /** From 1; 0 when the file could not be read at all. */
   readonly line: number;

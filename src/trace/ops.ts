@@ -18,23 +18,26 @@ export const CALLOC = 0x7a; // z ID SIZE
 export const MEMALIGN = 0x6d; // m ID SIZE ALIGNMENT
 export const REALLOC = 0x72; // r ID SIZE
 export const FREE = 0x66; // f ID
+/** `f -1`: a free of NULL, which names no id; the letter is one that no file has. */
+export const FREE_NULL = 0x46;
 /** Not an op: the ops that follow were made by this thread. */
 export const THREAD = 0x74; // t THREAD
 
-/** Largest size (bytes) and largest id an op can name. */
+/** Largest size (bytes) an op can name. */
 export const LARGEST_SIZE = 2 ** 32 - 1;
-export const LARGEST_ID = 2 ** 32 - 1;
+/** Largest id: readers have a table with an element for each, which has to fit in memory. */
+export const LARGEST_ID = 2 ** 27 - 1;
 export const LARGEST_ALIGNMENT = 2 ** 31;
-export const LARGEST_THREAD = 2 ** 16 - 1;
+export const LARGEST_THREAD = 2 ** 31;
 
-/** Ops in a full chunk: 16 bytes each, so a chunk is 1 MiB. */
+/** Ops in a full chunk: 21 bytes each, so a chunk is 1.3 MiB. */
 export const CHUNK_OPS = 65536;
 
 /** The four header lines. */
 export interface TraceHeader {
   /** Suggested size of the heap in bytes; 0: none. Nothing here uses it. */
   readonly heapSize: number;
-  /** Number of ids, which is the number of allocations. */
+  /** Number of ids: one more than the largest. */
   readonly ids: number;
   /** Number of ops; lines that name a thread are not ops. */
   readonly ops: number;
@@ -46,12 +49,13 @@ export interface TraceHeader {
 export interface OpChunk {
   readonly count: number;
   readonly kinds: Uint8Array;
+  /** Ids of live blocks for `REALLOC` and `FREE`, of new ones for the rest; 0 for `FREE_NULL`. */
   readonly ids: Uint32Array;
-  /** Bytes; 0 for `FREE`. */
+  /** Bytes; 0 for `FREE` and `FREE_NULL`. */
   readonly sizes: Uint32Array;
   /** Bytes, a power of two; 0 unless `MEMALIGN`. */
   readonly alignments: Uint32Array;
-  readonly threads: Uint16Array;
+  readonly threads: Uint32Array;
   /** Line in the file, from 1. */
   readonly lines: Uint32Array;
 }
@@ -64,7 +68,7 @@ export class ChunkBuilder implements OpChunk {
   readonly ids: Uint32Array;
   readonly sizes: Uint32Array;
   readonly alignments: Uint32Array;
-  readonly threads: Uint16Array;
+  readonly threads: Uint32Array;
   readonly lines: Uint32Array;
 
   constructor(capacity = CHUNK_OPS) {
@@ -73,7 +77,7 @@ export class ChunkBuilder implements OpChunk {
     this.ids = new Uint32Array(capacity);
     this.sizes = new Uint32Array(capacity);
     this.alignments = new Uint32Array(capacity);
-    this.threads = new Uint16Array(capacity);
+    this.threads = new Uint32Array(capacity);
     this.lines = new Uint32Array(capacity);
   }
 
@@ -101,6 +105,7 @@ export class ChunkBuilder implements OpChunk {
 
 /** The op at `at` as its line in a file, for messages and for writing. */
 export function opText(ops: OpChunk, at: number): string {
+  if (ops.kinds[at] === FREE_NULL) return "f -1";
   const text = `${String.fromCharCode(ops.kinds[at]!)} ${ops.ids[at]}`;
   switch (ops.kinds[at]) {
     case FREE:

@@ -1,8 +1,11 @@
 /**
- * Bytes to ops, strictly: whatever is not a trace is refused with its line.
+ * Bytes to ops. Invalid traces are refused with the line, what was found there and what was expected.
  *
  * The parser is pushed blocks of bytes as they come and gives back chunks as they fill, so what it holds at any time is
  * one chunk, the unfinished line, and one byte an id that says whether the id is live.
+ *
+ * The chunks need less thought than the text: `REALLOC` and `FREE` always name a live id. A realloc of an id that is not
+ * live, which is `realloc(NULL, size)`, becomes a `MALLOC`, and `f -1`, which is `free(NULL)`, becomes a `FREE_NULL`.
  */
 
 import { TraceError } from "./error.ts";
@@ -10,6 +13,7 @@ import {
   CALLOC,
   ChunkBuilder,
   FREE,
+  FREE_NULL,
   LARGEST_ALIGNMENT,
   LARGEST_ID,
   LARGEST_SIZE,
@@ -26,8 +30,12 @@ const TAB = 0x09;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
+const HASH = 0x23;
+const MINUS = 0x2d;
 const DIGIT_0 = 0x30;
+const DIGIT_1 = 0x31;
 const DIGIT_9 = 0x39;
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /** No line of a trace is longer (bytes); what is, is not a trace, and is not kept in memory to find its end. */
 const LONGEST_LINE = 4096;
@@ -39,13 +47,26 @@ const HEADER_LINES = [
   "the weight",
 ] as const;
 
+/** Largest number of each header line. */
+const HEADER_LARGEST = [
+  Number.MAX_SAFE_INTEGER,
+  LARGEST_ID + 1,
+  Number.MAX_SAFE_INTEGER,
+  Number.MAX_SAFE_INTEGER,
+] as const;
+
+/** States of an id. */
+const NEVER_ALLOCATED = 0;
+const LIVE = 1;
+const FREED = 2;
+
 /** What the line of each kind of op looks like. */
 const FORMS: Readonly<Record<number, string>> = {
   [MALLOC]: '"a ID SIZE"',
   [CALLOC]: '"z ID SIZE"',
   [MEMALIGN]: '"m ID SIZE ALIGNMENT"',
   [REALLOC]: '"r ID SIZE"',
-  [FREE]: '"f ID"',
+  [FREE]: '"f ID", or "f -1" for NULL',
   [THREAD]: '"t THREAD"',
 };
 
@@ -66,14 +87,13 @@ export class TraceParser {
   #at = 0;
   /** Bytes after the last line feed, and how much of them has been searched for one. */
   #rest: Uint8Array = new Uint8Array(0);
-  /** The first empty line after the header; only empty ones may follow it. */
-  #emptyLine = 0;
 
   #ops = 0;
+  /** One more than the largest id so far. */
   #ids = 0;
   #thread = 0;
-  /** One byte an id: 1 live, 0 freed or not yet allocated. */
-  #live = new Uint8Array(1024);
+  /** By id: its state. */
+  #states = new Uint8Array(1024);
   #chunk = new ChunkBuilder();
   #filled: OpChunk[] = [];
 
@@ -136,7 +156,7 @@ export class TraceParser {
     if (this.#ids !== header.ids) {
       this.#fail(
         `the end after ${plural(this.#ids, "id")}`,
-        `${plural(header.ids, "id")}, the number on line 2`,
+        `${plural(header.ids, "id")}, the number on line 2 (one more than the largest id)`,
       );
     }
     if (this.#chunk.count > 0) this.#filled.push(this.#chunk);
@@ -151,22 +171,23 @@ export class TraceParser {
 
   #readLine(start: number, end: number): void {
     this.#line += 1;
+    if (this.#line === 1 && BYTE_ORDER_MARK.every((byte, i) => this.#bytes[start + i] === byte)) {
+      start += BYTE_ORDER_MARK.length;
+    }
     if (end > start && this.#bytes[end - 1] === CARRIAGE_RETURN) end -= 1;
     while (end > start && isBlank(this.#bytes[end - 1]!)) end -= 1;
+    while (end > start && isBlank(this.#bytes[start]!)) start += 1;
+    if (start >= end || this.#bytes[start] === HASH) return;
     this.#lineStart = this.#at = start;
     this.#lineEnd = end;
-    if (this.#header === undefined) {
-      this.#readHeaderLine();
-    } else if (start === end) {
-      this.#emptyLine ||= this.#line;
-    } else {
-      this.#readOp(this.#header);
-    }
+    if (this.#header === undefined) this.#readHeaderLine();
+    else this.#readOp(this.#header);
   }
 
   #readHeaderLine(): void {
-    const wanted = `a header line: ${HEADER_LINES[this.#headerNumbers.length]!}`;
-    this.#headerNumbers.push(this.#digits(Number.MAX_SAFE_INTEGER, wanted, wanted));
+    const index = this.#headerNumbers.length;
+    const wanted = `a header line: ${HEADER_LINES[index]!}`;
+    this.#headerNumbers.push(this.#digits(HEADER_LARGEST[index]!, wanted, wanted));
     this.#expectEnd(wanted);
     if (this.#headerNumbers.length === HEADER_LINES.length) {
       const [heapSize, ids, ops, weight] = this.#headerNumbers as [number, number, number, number];
@@ -175,11 +196,7 @@ export class TraceParser {
   }
 
   #readOp(header: TraceHeader): void {
-    if (this.#emptyLine !== 0) {
-      this.#line = this.#emptyLine;
-      this.#fail("an empty line", "an op; only the end of a trace may be empty");
-    }
-    const kind = this.#bytes[this.#at]!;
+    let kind = this.#bytes[this.#at]!;
     const form = FORMS[kind];
     if (form === undefined) {
       this.#fail(this.#quoted(), "an op: a, z, m, r, f, or t for a thread");
@@ -191,8 +208,11 @@ export class TraceParser {
       return;
     }
 
-    const id = this.#number(LARGEST_ID, form, "an id");
-    const size = kind === FREE ? 0 : this.#number(LARGEST_SIZE, form, "a size in bytes");
+    let id = 0;
+    if (kind === FREE && this.#isNull()) kind = FREE_NULL;
+    else id = this.#number(LARGEST_ID, form, "an id");
+    const size =
+      kind === FREE || kind === FREE_NULL ? 0 : this.#number(LARGEST_SIZE, form, "a size in bytes");
     const alignment =
       kind === MEMALIGN ? this.#number(LARGEST_ALIGNMENT, form, "an alignment in bytes") : 0;
     this.#expectEnd(form);
@@ -203,7 +223,8 @@ export class TraceParser {
     if (kind === MEMALIGN && (alignment === 0 || (alignment & (alignment - 1)) !== 0)) {
       this.#fail(this.#quoted(), "an alignment that is a power of two");
     }
-    this.#follow(kind, id, header);
+    if (kind === REALLOC && this.#states[id] !== LIVE) kind = MALLOC;
+    if (kind !== FREE_NULL) this.#follow(kind, id, header);
 
     this.#chunk.add(kind, id, size, alignment, this.#thread, this.#line);
     this.#ops += 1;
@@ -213,33 +234,47 @@ export class TraceParser {
     }
   }
 
-  /** Keeps the table of live ids, and holds the op against it. */
+  /** Keeps the table of states, and holds the op against it. */
   #follow(kind: number, id: number, header: TraceHeader): void {
-    if (kind === REALLOC || kind === FREE) {
-      if (id >= this.#ids) {
-        this.#fail(this.#quoted(), `a live id (${id} was never allocated)`);
+    const state = this.#states[id] ?? NEVER_ALLOCATED;
+    if (kind === REALLOC) return;
+    if (kind === FREE) {
+      if (state !== LIVE) {
+        const why = state === FREED ? "freed before" : "never allocated";
+        this.#fail(this.#quoted(), `a live id (${id} was ${why})`);
       }
-      if (this.#live[id] === 0) {
-        this.#fail(this.#quoted(), `a live id (${id} was freed before)`);
-      }
-      if (kind === FREE) this.#live[id] = 0;
+      this.#states[id] = FREED;
       return;
     }
-    if (id !== this.#ids) {
-      const rule =
-        "ids are numbered from 0 in the order they are allocated, and none is used again";
-      this.#fail(this.#quoted(), `id ${this.#ids} (${rule})`);
+    if (state === LIVE) {
+      this.#fail(this.#quoted(), `an id that is not live (${id} was allocated and not freed)`);
     }
     if (id >= header.ids) {
-      this.#fail(this.#quoted(), `no more than ${plural(header.ids, "id")}, the number on line 2`);
+      this.#fail(
+        this.#quoted(),
+        `an id below ${header.ids}, the number on line 2 (one more than the largest id)`,
+      );
     }
-    if (id === this.#live.length) {
-      const longer = new Uint8Array(2 * id);
-      longer.set(this.#live);
-      this.#live = longer;
+    if (id >= this.#states.length) {
+      let length = this.#states.length;
+      while (length <= id) length *= 2;
+      const longer = new Uint8Array(length);
+      longer.set(this.#states);
+      this.#states = longer;
     }
-    this.#live[id] = 1;
-    this.#ids += 1;
+    this.#states[id] = LIVE;
+    this.#ids = Math.max(this.#ids, id + 1);
+  }
+
+  /** Whether the next field is -1; then it is passed. */
+  #isNull(): boolean {
+    let at = this.#at;
+    while (at < this.#lineEnd && isBlank(this.#bytes[at]!)) at += 1;
+    if (at === this.#at || this.#bytes[at] !== MINUS || this.#bytes[at + 1] !== DIGIT_1) {
+      return false;
+    }
+    this.#at = at + 2;
+    return true;
   }
 
   /** The next field of the line: blanks, then a number up to `largest`. */
@@ -263,7 +298,10 @@ export class TraceParser {
     return value;
   }
 
+  /** A comment may follow the last field. */
   #expectEnd(form: string): void {
+    while (this.#at < this.#lineEnd && isBlank(this.#bytes[this.#at]!)) this.#at += 1;
+    if (this.#bytes[this.#at] === HASH) return;
     if (this.#at !== this.#lineEnd) this.#fail(this.#quoted(), form);
   }
 

@@ -30,7 +30,7 @@ export interface Trace {
 
 /** The file at `path`; `-` is standard input. That, and pipes that have a path, can be read once (see `keepSource`). */
 export function traceSource(path: string): TraceSource {
-  if (path === "-") return { file: path, rereadable: false, bytes: () => process.stdin };
+  if (path === "-") return { file: "<stdin>", rereadable: false, bytes: () => process.stdin };
   return { file: path, rereadable: isFile(path), bytes: () => createReadStream(path) };
 }
 

@@ -13,7 +13,7 @@
  */
 
 import { GuardedHeap, type ReplayHeap } from "./guard.ts";
-import { CALLOC, FREE, MALLOC, MEMALIGN, REALLOC, opText, type OpChunk } from "./ops.ts";
+import { CALLOC, FREE, FREE_NULL, MALLOC, MEMALIGN, REALLOC, opText, type OpChunk } from "./ops.ts";
 import { doubled, takeSnapshot, type Snapshot } from "./snapshot.ts";
 
 export type { ReplayHeap } from "./guard.ts";
@@ -178,7 +178,7 @@ class Replayer {
   /** For the ids of the chunk. */
   #makeRoom({ count, kinds, ids }: OpChunk): void {
     for (let i = 0; i < count; i += 1) {
-      if (kinds[i] !== FREE && kinds[i] !== REALLOC) this.#ids = ids[i]! + 1;
+      if (kinds[i] !== FREE_NULL) this.#ids = Math.max(this.#ids, ids[i]! + 1);
     }
     while (this.#pointers.length < this.#ids) {
       this.#pointers = doubled(this.#pointers);
@@ -209,6 +209,9 @@ class Replayer {
             pointer = pointers[id]!;
             if (pointer !== 0) pointers[id] = heap.reallocate(pointer, sizes[i]!);
             continue;
+          case FREE_NULL:
+            heap.deallocate(0);
+            continue;
           case CALLOC:
             pointer = heap.allocateZeroed(sizes[i]!);
             break;
@@ -234,6 +237,7 @@ class Replayer {
     for (let i = from; i < end; i += 1) {
       const id = ops.ids[i]!;
       const kind = ops.kinds[i];
+      if (kind === FREE_NULL) continue;
       if (kind === FREE || kind === REALLOC) {
         if (held[id] === 0) {
           this.#skipped += 1;

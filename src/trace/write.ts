@@ -1,6 +1,6 @@
 /** Ops to text, and traces made shorter. */
 
-import { FREE, REALLOC, opText, type OpChunk } from "./ops.ts";
+import { FREE_NULL, opText, type OpChunk } from "./ops.ts";
 
 /** What a header says beyond its counts. */
 export interface WrittenHeader {
@@ -27,7 +27,7 @@ export function traceText(
       }
       lines.push(opText(chunk, i));
       const kind = chunk.kinds[i];
-      if (kind !== FREE && kind !== REALLOC) ids += 1;
+      if (kind !== FREE_NULL) ids = Math.max(ids, chunk.ids[i]! + 1);
       ops += 1;
     }
   }
