@@ -1,8 +1,18 @@
 /** `heapwright link`: one module of a module that imports its allocator, and the heap. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  type BigIntStats,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 import { Option, type Command } from "commander";
 
@@ -83,6 +93,7 @@ export function linkCommand(command: Command, print: (text: string) => void): vo
         throw new LinkError("link reads and writes files; for one whose name is -, say ./-");
       }
       const app = read(path);
+      refuseSame(path, options.output);
       const linked = link(app, path, options);
       write(options.output, linked.binary);
       print(describe(path, app.length, options.output, linked));
@@ -111,6 +122,7 @@ export function link(
 
   const isBound = ({ kind, name }: Import): boolean => kind === "function" && names.includes(name);
   const imported = module.imports.filter(isBound);
+  checkKinds(module, imported, heap, path);
   if (imported.length === 0) throw new LinkError(noImport(module, path, names));
   checkTypes(module, imported, heap, path);
   for (const name of wanted) {
@@ -245,6 +257,21 @@ function noImport({ exports }: Module, path: string, names: readonly string[]): 
   return `${path} imports neither malloc nor free: ${why}. Compile it with heapwright.c; docs/interop.md has that, and other languages`;
 }
 
+/** Linkers of dynamic libraries import the address of a function under its name, as a global of these modules. */
+const ADDRESSES = /^GOT\./;
+
+/** Whether a function of the heap is imported, but not as a function. */
+function checkKinds(module: Module, imported: readonly Import[], heap: Module, path: string): void {
+  for (const { module: from, name, kind } of module.imports) {
+    const wanted = heap.exports.find((each) => each.name === name);
+    if (wanted === undefined || ADDRESSES.test(from)) continue;
+    if (imported.some((each) => each.name === name)) continue;
+    throw new LinkError(
+      `${path} imports ${name} of "${from}" as a ${kind}; the heap's is a function, ${heap.signatures[wanted.index]}. Import it as a function`,
+    );
+  }
+}
+
 function checkTypes(module: Module, imported: readonly Import[], heap: Module, path: string): void {
   const functions = module.imports.filter(({ kind }) => kind === "function");
   for (const each of imported) {
@@ -327,9 +354,42 @@ function read(path: string): Uint8Array {
   }
 }
 
+function statOf(path: string): BigIntStats | undefined {
+  return statSync(path, { bigint: true, throwIfNoEntry: false });
+}
+
+/** The module that is linked is never written to, whatever names or links lead to it. */
+function refuseSame(path: string, output: string): void {
+  const [input, target] = writing(output, () => [statOf(path), statOf(output)] as const);
+  if (target === undefined || target.dev !== input?.dev || target.ino !== input.ino) return;
+  throw new LinkError(`${output} is the module to link: name another file after -o`);
+}
+
+/** Writes a file beside `path` and renames it to that, so that nobody sees half a module. */
 function write(path: string, binary: Uint8Array): void {
+  writing(path, () => {
+    const before = statOf(path);
+    if (before !== undefined && !before.isFile()) {
+      // A device or a pipe, which is not to be replaced; or a folder, which is an error.
+      writeFileSync(path, binary);
+      return;
+    }
+    const target = before === undefined ? path : realpathSync(path);
+    const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.tmp`);
+    try {
+      writeFileSync(temporary, binary, { flag: "wx" });
+      if (before !== undefined) chmodSync(temporary, Number(before.mode));
+      renameSync(temporary, target);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    }
+  });
+}
+
+function writing<Result>(path: string, use: () => Result): Result {
   try {
-    writeFileSync(path, binary);
+    return use();
   } catch (error) {
     throw new LinkError(`${path} can't be written: ${(error as Error).message}`);
   }

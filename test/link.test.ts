@@ -3,12 +3,15 @@
 import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
+  chmodSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -368,6 +371,18 @@ describe("heapwright link", () => {
       /imports neither malloc nor free: it exports free, so it has an allocator of its own/,
     ],
     [
+      "malloc as a global",
+      assemble("global.wasm", `(import "js" "malloc" (global i32)) ${MEMORY}`),
+      [],
+      /global\.wasm imports malloc of "js" as a global; the heap's is a function, \(i32\) -> i32/,
+    ],
+    [
+      "free as a table, beside malloc as a function",
+      assemble("table.wasm", `${MALLOC} (import "env" "free" (table 1 funcref)) ${MEMORY}`),
+      [],
+      /table\.wasm imports free of "env" as a table; the heap's is a function, \(i32\) -> nothing/,
+    ],
+    [
       "a function of another type",
       assemble("typed.wasm", `(import "env" "malloc" (func (param i64) (result i64))) ${MEMORY}`),
       [],
@@ -465,6 +480,56 @@ describe("heapwright link", () => {
     },
     60_000,
   );
+
+  it("never writes to the module it links, whatever name leads to it", () => {
+    const input = join(folder, "input.wasm");
+    copyFileSync(good, input);
+    const before = readFileSync(input);
+    const [symbolic, hard] = [join(folder, "symbolic.wasm"), join(folder, "hard.wasm")];
+    symlinkSync("input.wasm", symbolic);
+    linkSync(input, hard);
+    for (const output of [input, join(folder, "./x/../input.wasm"), symbolic, hard]) {
+      const { code, out, err } = cli("link", input, "-o", output);
+      expect({ code, out }).toEqual({ code: 2, out: "" });
+      expect(err).toBe(`heapwright: ${output} is the module to link: name another file after -o\n`);
+      expect(readFileSync(input).equals(before)).toBe(true);
+    }
+  });
+
+  it("replaces its output in one step, and leaves nothing else behind", () => {
+    const place = join(folder, "place");
+    mkdirSync(place);
+    const [output, other] = [join(place, "output.wasm"), join(place, "other")];
+    const link = join(place, "link.wasm");
+    writeFileSync(output, "before");
+    chmodSync(output, 0o640);
+    // Whoever had the file open goes on reading what it held: that of its second name.
+    linkSync(output, other);
+    symlinkSync("output.wasm", link);
+    const bad = assemble("bad.wasm", MEMORY);
+    expect(cli("link", bad, "-o", output).code).toBe(2);
+    expect(readFileSync(output, "utf8")).toBe("before");
+
+    expect(cli("link", good, "-o", link)).toMatchObject({ code: 0, err: "" });
+    expect(readFileSync(other, "utf8")).toBe("before");
+    expect(WebAssembly.validate(readFileSync(output))).toBe(true);
+    if (process.platform !== "win32") expect(statSync(output).mode & 0o777).toBe(0o640);
+    expect(readdirSync(place).toSorted()).toEqual(["link.wasm", "other", "output.wasm"]);
+
+    const nowhere = join(place, "folder");
+    mkdirSync(nowhere);
+    const { code, err } = cli("link", good, "-o", nowhere);
+    expect(code).toBe(2);
+    expect(err).toMatch(/folder can't be written: EISDIR/);
+    expect(readdirSync(nowhere)).toEqual([]);
+  }, 60_000);
+
+  it("leaves the address of malloc to the linker of dynamic libraries", () => {
+    const { module } = linked(
+      `${MALLOC} ${FREE} (import "GOT.func" "calloc" (global (mut i32))) ${MEMORY} ${ALLOCATES}`,
+    );
+    expect(WebAssembly.Module.imports(module)).toEqual([]);
+  }, 60_000);
 
   it("is optimised as much as --optimise says, and by 3 else", () => {
     const sizeWith = (...flags: string[]): number => {
