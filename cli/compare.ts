@@ -22,6 +22,7 @@ import { bytes, count, percent, table } from "./report.ts";
 import {
   failureSentences,
   heapOf,
+  JSON_VERSION,
   rounded,
   run,
   runFigures,
@@ -174,6 +175,7 @@ export function rank<Ranked extends Pick<Contender, "failures" | "utilisation" |
 function jsonReport(ranked: readonly Contender[]): string {
   const lines = ranked.map(({ setting, runs, ...figures }) => {
     const line = {
+      version: JSON_VERSION,
       ...settingFigures(setting, runs[0]!.engine),
       ...figures,
       nsPerOp: rounded(figures.nsPerOp, 1),

@@ -57,7 +57,7 @@ export function drawMap(snapshot: Snapshot, terminal: Terminal): string {
 export function cellsOf({ entries }: Pick<Snapshot, "entries">): {
   /** Address of the first cell. */
   start: number;
-  /** Where the last entry ends. */
+  /** Where the last entry ends: the program break. */
   end: number;
   cellBytes: number;
   cells: Cell[];

@@ -16,7 +16,15 @@ import {
 } from "./options.ts";
 import type { Progress } from "./progress.ts";
 import { bytes, count, percent, table, traceName } from "./report.ts";
-import { failureSentences, run, runFigures, settingFigures, type Run } from "./run.ts";
+import {
+  failureSentences,
+  JSON_VERSION,
+  run,
+  runFigures,
+  settingFigures,
+  sharesOf,
+  type Run,
+} from "./run.ts";
 import type { Terminal } from "./terminal.ts";
 
 interface ReplayOptions extends Setting {
@@ -35,7 +43,8 @@ The table:
   utilisation    peak live over footprint
   internal       share of the footprint that is usable space of blocks in use
                  beyond what was asked for, when most bytes were live
-  external       share of the footprint that is free then, in blocks and slots
+  external       share of the footprint that is free at that moment, in blocks
+                 and slots
   break moves    how often the break was moved up, the first time included
   failures       requests refused, and with --check blocks or invariants broken
 
@@ -102,7 +111,7 @@ function settingOf({ engine, fit, margin, small, memory, limit }: ReplayOptions)
 function jsonReport(runs: readonly Run[], check: number | undefined): string {
   const lines = runs.map((each) => {
     const setting = settingFigures(each.setting, each.engine);
-    return `${JSON.stringify({ ...runFigures(each), ...setting, check: check ?? null })}\n`;
+    return `${JSON.stringify({ version: JSON_VERSION, ...runFigures(each), ...setting, check: check ?? null })}\n`;
   });
   return lines.join("");
 }
@@ -131,9 +140,8 @@ function humanReport(runs: readonly Run[], terminal: Terminal): string {
     "fail-\nures",
   ];
   const rows = runs.map((each) => {
-    const { fullest } = each;
-    const share = (part: number): string =>
-      fullest === undefined ? "-" : percent(part / fullest.heapBytes);
+    const shares = sharesOf(each);
+    const share = (of: number | undefined): string => (of === undefined ? "-" : percent(of));
     return [
       traceName(each.trace),
       count(each.ops),
@@ -141,8 +149,8 @@ function humanReport(runs: readonly Run[], terminal: Terminal): string {
       bytes(each.peakLiveBytes),
       bytes(each.peakHeapBytes),
       percent(each.utilisation),
-      share(fullest?.internalBytes ?? 0),
-      share(fullest?.externalBytes ?? 0),
+      share(shares?.internal),
+      share(shares?.external),
       count(each.breakMoves),
       each.failures === 0 ? "0" : terminal.paint.red(count(each.failures)),
     ];

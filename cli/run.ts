@@ -87,11 +87,34 @@ export function heapOf(setting: Setting): Heap {
   }
 }
 
+/** Shares of the largest footprint. With `utilisation` they add up to 1. */
+export interface Shares {
+  readonly internal: number;
+  readonly external: number;
+  readonly overhead: number;
+  /** What the heap held at other moments, but not when most bytes were live. */
+  readonly beyondFullest: number;
+}
+
+/** What the footprint is for when most bytes are live; undefined if none ever were, and if the heap was found broken. */
+export function sharesOf({ fullest, peakHeapBytes }: Run): Shares | undefined {
+  if (fullest === undefined) return undefined;
+  return {
+    internal: fullest.internalBytes / peakHeapBytes,
+    external: fullest.externalBytes / peakHeapBytes,
+    overhead: fullest.overheadBytes / peakHeapBytes,
+    beyondFullest: (peakHeapBytes - fullest.heapBytes) / peakHeapBytes,
+  };
+}
+
+/** Of what `--json` prints; a figure that goes, or means something else, makes it one more. */
+export const JSON_VERSION = 1;
+
 /** The figures of a run that `--json` prints, rounded to what can be told. */
 export function runFigures(run: Run): Record<string, unknown> {
-  const heap = run.fullest?.heapBytes ?? 0;
-  const ofHeap = (part: number | undefined): number =>
-    heap === 0 ? 0 : rounded((part ?? 0) / heap, 4);
+  const shares = sharesOf(run);
+  const share = (of: number | undefined): number | null =>
+    of === undefined ? null : rounded(of, 4);
   return {
     trace: run.trace,
     ops: run.ops,
@@ -102,12 +125,13 @@ export function runFigures(run: Run): Record<string, unknown> {
     peakLiveBytes: run.peakLiveBytes,
     peakHeapBytes: run.peakHeapBytes,
     utilisation: rounded(run.utilisation, 4),
-    internalFragmentation: ofHeap(run.fullest?.internalBytes),
-    externalFragmentation: ofHeap(run.fullest?.externalBytes),
-    overhead: ofHeap(run.fullest?.overheadBytes),
+    internalFragmentation: share(shares?.internal),
+    externalFragmentation: share(shares?.external),
+    overhead: share(shares?.overhead),
+    beyondFullest: share(shares?.beyondFullest),
     breakMoves: run.breakMoves,
     fullestAtOp: run.fullest?.op ?? 0,
-    fullestHeapBytes: heap,
+    fullestHeapBytes: run.fullest?.heapBytes ?? 0,
   };
 }
 

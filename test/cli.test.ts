@@ -37,6 +37,9 @@ function fileOf(name: string, content: string | Uint8Array): string {
 const good = fileOf("good.rep", "0\n2\n4\n1\na 0 100\na 1 200\nf 0\nf 1\n");
 const packed = fileOf("packed.rep.gz", gzipSync(readFileSync(good)));
 const bad = fileOf("bad.rep", "0\n2\n4\n1\na 0 100\na 1 200\nf 0\nf 7\n");
+const bundled = ["cc1", "nginx", "sqlite"].map((name) =>
+  fileURLToPath(new URL(`../traces/${name}.rep.gz`, import.meta.url)),
+);
 const large = fileOf("large.rep", "0\n2\n3\n1\na 0 100\na 1 9000000\nf 1\n");
 
 interface Outcome {
@@ -149,9 +152,10 @@ function unevenFigures(engine: "wasm" | "js") {
     peakHeapBytes,
     breakMoves,
     utilisation: FULLEST_LIVE / peakHeapBytes,
-    internalFragmentation: (used - FULLEST_LIVE) / heapBytes,
-    externalFragmentation: free / heapBytes,
-    overhead: (heapBytes - used - free) / heapBytes,
+    internalFragmentation: (used - FULLEST_LIVE) / peakHeapBytes,
+    externalFragmentation: free / peakHeapBytes,
+    overhead: (heapBytes - used - free) / peakHeapBytes,
+    beyondFullest: (peakHeapBytes - heapBytes) / peakHeapBytes,
     fullestHeapBytes: heapBytes,
   };
 }
@@ -169,13 +173,16 @@ describe("heapwright replay", () => {
       figures.internalFragmentation,
       figures.externalFragmentation,
     );
-    expect(new Set(shares.map(percent)).size).toBe(4);
+    shares.push(figures.beyondFullest);
+    expect(new Set(shares.map(percent)).size).toBe(5);
     expect(Math.min(...shares)).toBeGreaterThan(0.01);
+    expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 9);
 
     const setting = ["--engine", engine, "--margin", "0", "--small", "0"];
     const { out: json } = await heapwright("replay", "--json", ...setting, uneven);
     expect(jsonLines(json)).toEqual([
       {
+        version: 1,
         trace: uneven,
         ops: SIZES.length + 4,
         failures: 0,
@@ -188,6 +195,7 @@ describe("heapwright replay", () => {
         internalFragmentation: rounded(figures.internalFragmentation),
         externalFragmentation: rounded(figures.externalFragmentation),
         overhead: rounded(figures.overhead),
+        beyondFullest: rounded(figures.beyondFullest),
         fullestAtOp: SIZES.length + 1,
         engine,
         fit: "best",
@@ -235,8 +243,9 @@ describe("heapwright replay", () => {
     expect(out).toMatch(/^good +4 +\d+\.\d +300 B .* 0$/m);
     expect(out).toMatch(/^packed +4 /m);
     expect(out).toContain("good at its fullest, after op 2 of 4: 300 B live in ");
-    // The footprint from its start: the control block is in use.
-    expect(out).toMatch(/^00000010 {2}#[-.+*#]+$/m);
+    // The whole footprint: the control block and what lies before the break are in use.
+    expect(out).toMatch(/^00000000 {2}#[-.+*#]+$/m);
+    expect(out).toMatch(/^0000e000 {2}#{64}$/m);
     const widest = Math.max(...out.split("\n").map((line) => line.length));
     expect(widest).toBeLessThanOrEqual(80);
     // Neither colours nor anything beyond ASCII: this is a pipe in a C locale.
@@ -307,6 +316,20 @@ describe("heapwright replay", () => {
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(err).toMatch(/^heapwright: <stdin>:8: found "f 7", expected a live id/);
   });
+
+  test("shares that add up to 1, or none where nothing was ever live", async () => {
+    const empty = fileOf("nothing.rep", "0\n1\n2\n1\na 0 0\nf 0\n");
+    const { out } = await heapwright("replay", "--json", ...bundled, empty);
+    const lines = jsonLines(out);
+    const none = lines.pop()!;
+    const names = ["internalFragmentation", "externalFragmentation", "overhead", "beyondFullest"];
+    for (const line of lines) {
+      const shares = ["utilisation", ...names].map((name) => line[name] as number);
+      expect(Math.min(...shares)).toBeGreaterThanOrEqual(0);
+      expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 3);
+    }
+    expect(names.map((name) => none[name])).toEqual([null, null, null, null]);
+  }, 30_000);
 
   test("a bad trace: its line, and no result of any other", async () => {
     for (const json of [[], ["--json"]]) {
@@ -427,6 +450,7 @@ describe("heapwright compare", () => {
     const utilisation = (figures.utilisation + 300 / least.heapBytes) / 2;
     const { traces, nsPerOp, ...rest } = line;
     expect(rest).toEqual({
+      version: 1,
       engine: "js",
       fit: "best",
       margin: 0,

@@ -442,7 +442,7 @@ describe("replaying", () => {
         yield { address: 1640, size: 16, kind: "free-slot" };
         yield { address: 1656, size: 40, kind: "foreign" };
       },
-      stats: () => ({ ...new ToyHeap().stats(), base: 1000, heapBytes: 656 }),
+      stats: () => ({ ...new ToyHeap().stats(), base: 1000, break: 1720, heapBytes: 680 }),
     };
     const { entries, ...bytes } = takeSnapshot(heap, 7, 101);
     expect(bytes).toEqual({
@@ -450,9 +450,10 @@ describe("replaying", () => {
       liveBytes: 101,
       internalBytes: 7,
       externalBytes: 36,
-      overheadBytes: 656 - 101 - 7 - 36,
-      heapBytes: 656,
+      overheadBytes: 680 - 101 - 7 - 36,
+      heapBytes: 680,
     });
+    expect([...entries].at(-1)).toEqual({ address: 1696, size: 24, kind: "metadata" });
     expect([...entries].map(({ kind }) => kind)).toEqual([
       "metadata",
       "used",
@@ -461,7 +462,22 @@ describe("replaying", () => {
       "used-slot",
       "free-slot",
       "foreign",
+      "metadata",
     ]);
+  });
+
+  test("the entries of a heap reach from its base to its break", async () => {
+    const ops = Array.from({ length: 3000 }, (_, i) => `a ${i} ${10 + (i % 4000)}`);
+    for (const engine of ["wasm", "js"] as const) {
+      const heap = new Heap({ engine });
+      const { chunks } = await openTrace(sourceOf(traceOf(ops)));
+      const { entries } = await snapshotAfter(ops.length, heap, chunks);
+      const all = [...entries];
+      const last = all.at(-1)!;
+      expect(all[0]!.address).toBe(heap.base);
+      expect(last.address + last.size).toBe(heap.break);
+      expect(last.kind).toBe("metadata");
+    }
   });
 
   test("free blocks are external fragmentation", async () => {

@@ -6,7 +6,7 @@
  *     live       what the program asked for
  *     internal   usable bytes of blocks in use beyond what was asked for: sizes rounded up
  *     external   free blocks and free slots: there, but in pieces
- *     overhead   the rest: headers of blocks and slabs, the heap's own tables
+ *     overhead   the rest: headers of blocks and slabs, the heap's metadata before the first block and after the last
  */
 
 import type { Heap } from "../heap.ts";
@@ -32,7 +32,7 @@ export interface Snapshot {
   readonly externalBytes: number;
   readonly overheadBytes: number;
   readonly heapBytes: number;
-  /** Every entry, in address order; the heap's control block before them as a table. */
+  /** Every entry, in address order; the heap's metadata before the first and after the last as entries too. */
   readonly entries: Iterable<Entry>;
 }
 
@@ -46,17 +46,21 @@ export function takeSnapshot(
   op: number,
   liveBytes: number,
 ): Snapshot {
-  const { base, heapBytes } = heap.stats();
+  const { base, break: end, heapBytes } = heap.stats();
   const entries = new PackedEntries();
   let usableBytes = 0;
   let externalBytes = 0;
+  let reached = base;
   for (const { address, size, kind } of heap.walk()) {
     // Before the first there is the heap's own control block.
     if (entries.count === 0) entries.add(base, address - base, "metadata");
     entries.add(address, size, kind);
+    reached = address + size;
     if (kind === "used" || kind === "used-slot") usableBytes += size;
     if (kind === "free" || kind === "free-slot") externalBytes += size;
   }
+  // Between the top block and the break there is the byte map.
+  if (reached < end) entries.add(reached, end - reached, "metadata");
   return {
     op,
     liveBytes,
