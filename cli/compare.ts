@@ -6,6 +6,7 @@ import { keepSource, traceSource } from "../src/trace/read.ts";
 import {
   ENGINES,
   FITS,
+  TRACE_HELP,
   addMemoryOptions,
   bytesOption,
   listOf,
@@ -56,21 +57,20 @@ interface Contender {
 }
 
 const HELP = `
-A list is values with commas between: --margin 0,64K,1M. Every combination of
-the values replays every trace. Best first: settings without failures before
-those with, then by utilisation (the mean over the traces, to a tenth of a
-percent), then by ns/op (over all ops). Footprint and break moves are sums over
-the traces.
+Examples:
+  heapwright compare program.rep.gz
+  heapwright compare *.rep --fit best --margin 0,64K,1M,auto
+  heapwright compare program.rep --engine wasm,js --small 0,512 --json
 
-A time is that of a warm heap: each trace is replayed twice more on its emptied
-heap, and the faster counts.
+A list has commas between its values. Every combination of the values replays
+every trace. The order of the table, best first:
+  1. settings without failures before those with failures
+  2. by utilisation: the mean of the traces, to a tenth of a percent
+  3. by ns/op: over all operations, in a warm heap, as in replay
 
-A trace is an allocation trace of the malloc-lab form, gzip'd or not; - is
-standard input, kept in memory to be replayed again. Nothing is printed unless
-all traces could be read.
+Footprint, break moves and failures are sums over the traces.
 
-Exit status: 0 all went well; 1 there were failures; 2 a trace or an option is
-wrong.`;
+${TRACE_HELP}`;
 
 /** The verb's command. `report` is given what goes to standard output, and a sentence for each run that failed. */
 export function compareCommand(
@@ -80,7 +80,7 @@ export function compareCommand(
   report: (output: string, failures: readonly string[]) => void,
 ): void {
   command
-    .description("replay traces on heaps of several settings and rank the settings")
+    .description("replay traces with several settings of the heap, and rank the settings")
     .argument("<trace...>", "traces: .rep, .rep.gz, or - for standard input", parseTraces)
     .addOption(
       new Option("--engine <list>", "engines: wasm, js, auto")
@@ -93,17 +93,17 @@ export function compareCommand(
         .default([...FITS], "all"),
     )
     .addOption(
-      new Option("--margin <list>", "bytes taken beyond the need when the break moves, or auto")
+      new Option("--margin <list>", "extra bytes to take when the break moves, or auto")
         .argParser(listOf(parseBytesOrAuto))
         .default(["auto"], "auto"),
     )
     .addOption(
-      new Option("--small <list>", "largest sizes served by slabs, 0 for none, or auto")
+      new Option("--small <list>", "largest sizes that slabs serve; 0 for none, or auto")
         .argParser(listOf(parseBytesOrAuto))
         .default(["auto"], "auto"),
     );
   addMemoryOptions(command)
-    .option("--json", "print an object a setting, one a line, best first")
+    .option("--json", "print one JSON object per setting, one per line, best first")
     .addHelpText("after", HELP)
     .action(async (files: string[], options: CompareOptions) => {
       const settings = settingsOf(options);

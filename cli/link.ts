@@ -71,22 +71,34 @@ const HEAP = "heapwright:heap";
 const PRIVATE = "heapwright:";
 
 const HELP = `
-The module imports malloc, free and what else it uses of the heap, from whatever
-module name. It keeps its other imports, its exports and its memory. The heap
-begins at __heap_base where the module exports that, else at the end of the
-memory.
+Examples:
+  heapwright link app.wasm -o app.heap.wasm
+  heapwright link app.wasm -o app.heap.wasm --export malloc,free --optimise s
+
+The module imports malloc, free and other functions of the heap, from any module
+name. Its other imports, its exports and its memory stay as they are. The heap
+begins at __heap_base if the module exports it, otherwise at the end of the
+memory. The output is another file than the module.
 
 Needs Binaryen: npm install --save-dev binaryen
 
-Exit status: 0 all went well; 2 the module can't be linked, and why.`;
+Exit status: 0 success; 2 the module cannot be linked, and the message says why.`;
 
 export function linkCommand(command: Command, print: (text: string) => void): void {
   command
     .description("merge the heap into a WebAssembly module that imports malloc and free")
-    .argument("<module>", "the module: .wasm")
-    .requiredOption("-o, --output <file>", "where to write the linked module")
-    .option("--export <names>", "functions of the heap to export too: malloc,free", namesOf, [])
-    .addOption(new Option("--optimise <level>", "as wasm-opt's -O").choices(LEVELS).default("3"))
+    .argument("<module>", "the module, a .wasm file")
+    .requiredOption("-o, --output <file>", "file to write the linked module to")
+    .addOption(
+      new Option("--export <names>", "functions of the heap to export too, such as malloc,free")
+        .argParser(namesOf)
+        .default([], "none"),
+    )
+    .addOption(
+      new Option("--optimise <level>", "optimisation level, as of wasm-opt -O")
+        .choices(LEVELS)
+        .default("3"),
+    )
     .addHelpText("after", HELP)
     .action((path: string, options: LinkOptions) => {
       if (path === "-" || options.output === "-") {

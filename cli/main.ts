@@ -63,10 +63,20 @@ function printError(text: string): void {
 process.stdout.on("error", endUnprinted);
 process.stderr.on("error", () => {});
 
+const HELP = `
+Examples:
+  heapwright replay program.rep.gz
+  heapwright compare program.rep.gz --margin 0,64K,auto
+  heapwright link app.wasm -o app.heap.wasm`;
+
 const program = new Command("heapwright")
-  .description("A heap for JavaScript and WebAssembly: replay real programs' allocations on it.")
+  .description(
+    "Replay real programs' allocations on a heap, or link a heap into a WebAssembly module.",
+  )
   .version(version, "-V, --version", "print the version")
   .helpOption("-h, --help", "print help")
+  .helpCommand("help [command]", "print the help of a command")
+  .addHelpText("after", HELP)
   .exitOverride()
   .configureOutput({
     writeOut: print,
@@ -87,6 +97,7 @@ function verb(name: string): Command {
   return program
     .command(name)
     .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
     .showHelpAfterError(`See heapwright ${name} --help.`);
 }
 

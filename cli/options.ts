@@ -39,13 +39,22 @@ const FIXED_BYTES = 2 ** 30;
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
+/** Ends the help of the verbs that take traces. */
+export const TRACE_HELP = `A trace is a file in the format of the malloc lab, gzipped or not. - is standard
+input, which is kept in memory to be replayed again. Bytes may end in K, M or G.
+Nothing is printed unless all traces could be read.
+
+Exit status: 0 success; 1 there were failures; 2 invalid option or trace.`;
+
 /** Adds the options about memory, which are the same for every verb. */
 export function addMemoryOptions(command: Command): Command {
   return command
     .addOption(
-      new Option("--memory <kind>", "what the heap lies in").choices(MEMORIES).default("wasm"),
+      new Option("--memory <kind>", "kind of memory the heap is in")
+        .choices(MEMORIES)
+        .default("wasm"),
     )
-    .option("--limit <bytes>", "the heap may not be larger (4G at most)", parseLimit);
+    .option("--limit <bytes>", "largest size of the heap, 4G at most", parseLimit);
 }
 
 /** `4096`, `64K`, `1M`, `2G`: bytes, in powers of 1024. Throws `InvalidArgumentError`. */

@@ -7,6 +7,7 @@ import { drawMap } from "./map.ts";
 import {
   ENGINES,
   FITS,
+  TRACE_HELP,
   addMemoryOptions,
   bytesOption,
   parseBytesOrAuto,
@@ -33,27 +34,29 @@ interface ReplayOptions extends Setting {
 }
 
 const HELP = `
+Examples:
+  heapwright replay program.rep.gz
+  heapwright replay *.rep --margin 64K --fit first
+  heapwright replay program.rep --check 1000
+  zcat program.rep.gz | heapwright replay - --json
+
 The table:
-  ops            lines of the trace that ask for something
-  ns/op          time in the heap's calls over ops, warm: each trace is replayed
-                 twice more on its emptied heap, and the faster counts (with
-                 --check that of the first replay, cold and slower)
-  peak live      most bytes the program held at once, as it asked for them
-  footprint      most bytes the heap took of its memory
-  utilisation    peak live over footprint
-  internal       share of the footprint that is usable space of blocks in use
-                 beyond what was asked for, when most bytes were live
-  external       share of the footprint that is free at that moment, in blocks
-                 and slots
-  break moves    how often the break was moved up, the first time included
-  failures       requests refused, and with --check blocks or invariants broken
+  ops            operations of the trace
+  ns/op          time of an operation in a warm heap: each trace is replayed
+                 twice more on its emptied heap, and the faster replay counts
+                 (with --check, the first replay, which is cold and slower)
+  peak live      most bytes that the program held at once
+  footprint      most bytes that the heap took of its memory
+  utilisation    peak live as a share of the footprint
+  internal       space in used blocks beyond what was asked for, as a share of
+                 the footprint, when most bytes were live
+  external       free blocks and slots at that moment, as a share of the
+                 footprint
+  break moves    how often the break moved up, including the first time
+  failures       requests refused; with --check, also damaged blocks and
+                 violated invariants
 
-A trace is an allocation trace of the malloc-lab form, gzip'd or not; - is
-standard input, kept in memory to be replayed again. Nothing is printed unless
-all traces could be read.
-
-Exit status: 0 all went well; 1 there were failures; 2 a trace or an option is
-wrong.`;
+${TRACE_HELP}`;
 
 /** The verb's command. `report` is given what goes to standard output, and a sentence for each run that failed. */
 export function replayCommand(
@@ -63,9 +66,11 @@ export function replayCommand(
   report: (output: string, failures: readonly string[]) => void,
 ): void {
   command
-    .description("replay allocation traces on a heap and report what it made of them")
+    .description("replay allocation traces on a heap, and report its time and memory")
     .argument("<trace...>", "traces: .rep, .rep.gz, or - for standard input", parseTraces)
-    .addOption(new Option("--engine <engine>", "the engine").choices(ENGINES).default("auto"))
+    .addOption(
+      new Option("--engine <engine>", "engine of the heap").choices(ENGINES).default("auto"),
+    )
     .addOption(
       new Option("--fit <policy>", "which free block serves a request")
         .choices(FITS)
@@ -73,23 +78,23 @@ export function replayCommand(
     )
     .option(
       "--margin <bytes>",
-      "taken beyond the need when the break moves; auto grows with the heap",
+      "extra bytes to take when the break moves; auto grows with the heap",
       parseBytesOrAuto,
       "auto",
     )
     .option(
       "--small <bytes>",
-      "largest size served by slabs, 0 for none",
+      "largest size that slabs serve; 0 for none, auto for 1008",
       parseBytesOrAuto,
       "auto",
     );
   addMemoryOptions(command)
     .option(
       "--check <n>",
-      "prove the heap's invariants every n ops; fill every block and verify it",
+      "prove the heap's invariants every n ops, and the contents of every block",
       parseCount,
     )
-    .option("--json", "print an object a trace, one a line")
+    .option("--json", "print one JSON object per trace, one per line")
     .addHelpText("after", HELP)
     .action(async (files: string[], options: ReplayOptions) => {
       const setting = settingOf(options);

@@ -75,10 +75,13 @@ function jsonLines(out: string): Record<string, unknown>[] {
 }
 
 describe("heapwright", () => {
-  test.each([[], ["replay"], ["compare"]])("%s --help and --version", async (...verb) => {
+  test.each([[], ["replay"], ["compare"], ["link"]])("%s --help and --version", async (...verb) => {
     const help = await heapwright(...verb, "--help");
     expect(help).toMatchObject({ code: 0, err: "" });
     expect(help.out).toContain(`Usage: heapwright ${verb.join("")}`);
+    expect(help.out).toContain(`\nExamples:\n  heapwright ${verb[0] ?? "replay"} `);
+    expect(help.out).not.toMatch(/default: \[|undefined/);
+    expect(Math.max(...help.out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
     const version = await heapwright(...verb, "--version");
     expect(version).toMatchObject({ code: 0, err: "" });
     expect(version.out).toMatch(/^\d+\.\d+\.\d+\n$/);
@@ -87,6 +90,10 @@ describe("heapwright", () => {
   test.each([
     [[], "Usage: heapwright"],
     [["play"], "heapwright: unknown command 'play'"],
+    [["replya"], "(Did you mean replay?)"],
+    [["compar", good], "(Did you mean compare?)"],
+    [["linc"], "(Did you mean link?)"],
+    [["replay", "--jsno", good], "(Did you mean --json?)"],
     [["replay"], "heapwright: missing required argument 'trace'"],
     [["replay", "--fast", good], "heapwright: unknown option '--fast'"],
     [["replay", "--engine", "steam", good], "Allowed choices are wasm, js, auto."],
