@@ -403,14 +403,15 @@ SLOW void purge_now(struct region *region) {
 
 /** Whether `p`, which was freed just now, is a quick block at the heap's end: it keeps what is free before it from the top block. */
 FAST bool is_quick_at_end(const hw_heap *heap, u32 p) {
-  return p + hw_sizeOf(heap, p) == hw_top(heap);
+  const u32 h = hw_header(heap, p);
+  return p + hw_sizeIn(h) == hw_top(heap) && (h & HW_QUICK) == HW_QUICK;
 }
 
 SLOW void consolidate_now(struct region *region) {
   while (hw_releaseQuick(region->heap) != 0) continue;
 }
 
-/** Follows each free; `p` is the offset that was freed. */
+/** Follows each free, and each reallocation, which may free; `p` is the offset that was freed or reallocated. */
 FAST void note_free(struct region *region, u32 p) {
   if (UNLIKELY(is_quick_at_end(region->heap, p))) consolidate_now(region);
   if (UNLIKELY(free_at_end(region->heap) >= region->trim_from)) trim_now(region);
@@ -694,8 +695,9 @@ static void *move_block(void *pointer, size_t had, size_t size, const char *call
 static void *resize_in(struct region *region, void *pointer, size_t size) {
   const bool is_locked = lock(&region->lock);
   hw_heap *heap = region->heap;
-  const u32 p = hw_reallocate_(heap, offset_in(region, pointer), (u32)size);
-  if (p != 0) note_free(region, offset_in(region, pointer));
+  const u32 before = offset_in(region, pointer);
+  const u32 p = hw_reallocate_(heap, before, (u32)size);
+  if (p != 0) note_free(region, before);
   unlock(&region->lock, is_locked);
   return p == 0 ? NULL : hw_at(heap, p);
 }

@@ -28,6 +28,7 @@ import {
   TOP_AT,
   TOP_END_AT,
 } from "../../engine/control.ts";
+import { ERRORS } from "../engine/error-names.ts";
 import type { EngineName, Failure, Report } from "./report.ts";
 
 type Engine = typeof import("../../engine/exports.ts");
@@ -37,17 +38,6 @@ const CALLS_BEFORE = 60;
 const CALLS_AFTER = 40;
 /** A program stops after so many traps. */
 const MOST_TRAPS = 6;
-const ERRORS = [
-  "OK",
-  "OUT_OF_MEMORY",
-  "INVALID_SIZE",
-  "INVALID_ALIGNMENT",
-  "DOUBLE_FREE",
-  "INVALID_POINTER",
-  "OUT_OF_HEAP",
-  "CORRUPT",
-  "BAD_OPTIONS",
-];
 
 // Random numbers ----------------------------------------------------------------------------------------------------------
 

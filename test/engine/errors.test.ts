@@ -9,7 +9,8 @@ import { HEADER, MAX_SIZE, QUICK } from "../../engine/block.ts";
 import { CELL, CONTROL } from "../../engine/control.ts";
 import { FORMS, PAGE, PINNED, wasmMemory } from "./engines.ts";
 import { setWord, word } from "./picture.ts";
-import { DEFAULT_SMALL, type ErrorName, heapOf, type TestHeap, uncreated } from "./test-heap.ts";
+import { type ErrorName } from "./error-names.ts";
+import { DEFAULT_SMALL, heapOf, type TestHeap, uncreated } from "./test-heap.ts";
 
 /** Bytes of a block that is too large a part of a small heap for quick lists. */
 const UNQUICK = 1100;

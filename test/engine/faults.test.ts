@@ -13,7 +13,8 @@ import * as seam from "../../engine/memory/counting.ts";
 import { imageOf, PAGE, PINNED, resizable } from "./engines.ts";
 import { type Beginning, beginnings, calls, type Call, compare, Model } from "./model.ts";
 import { brokenIn, word } from "./picture.ts";
-import { DEFAULT_SMALL, ERRORS, TestHeap } from "./test-heap.ts";
+import { ERRORS } from "./error-names.ts";
+import { DEFAULT_SMALL, TestHeap } from "./test-heap.ts";
 
 const engine = { ...exports, ...inspector };
 

@@ -10,7 +10,8 @@ import { MAX_SIZE } from "../../engine/block.ts";
 import { CONTROL } from "../../engine/control.ts";
 import { PAGE } from "./engines.ts";
 import { brokenIn } from "./picture.ts";
-import { DEFAULT_SMALL, ERRORS, FIT, type TestHeap } from "./test-heap.ts";
+import { ERRORS } from "./error-names.ts";
+import { DEFAULT_SMALL, FIT, type TestHeap } from "./test-heap.ts";
 
 interface Live {
   readonly address: number;

@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 
 import { CONTROL, LIMIT_AT, MARGIN_AT } from "../../engine/control.ts";
 import { bytesOf, FORMS, imageOf, wasmMemory } from "./engines.ts";
-import { DEFAULT_SMALL, ERRORS, heapOf, uncreated } from "./test-heap.ts";
+import { ERRORS } from "./error-names.ts";
+import { DEFAULT_SMALL, heapOf, uncreated } from "./test-heap.ts";
 
 describe.each(FORMS)("%s", (form) => {
   test("the first block grows in place while the map moves", async () => {

@@ -4,21 +4,8 @@ import { expect, onTestFinished } from "vitest";
 
 import type { AnyMemory } from "../../engine/memory/any-memory.ts";
 import { bytesOf, createEngine, type Engine, type Form, wasmMemory } from "./engines.ts";
+import { type ErrorName, ERRORS } from "./error-names.ts";
 import { blocksOf, brokenIn, type Entry, pictureFrom, walkOf } from "./picture.ts";
-
-/** By error code. */
-export const ERRORS = [
-  "OK",
-  "OUT_OF_MEMORY",
-  "INVALID_SIZE",
-  "INVALID_ALIGNMENT",
-  "DOUBLE_FREE",
-  "INVALID_POINTER",
-  "OUT_OF_HEAP",
-  "CORRUPT",
-  "BAD_OPTIONS",
-] as const;
-export type ErrorName = (typeof ERRORS)[number];
 
 export const FIT = { best: 0, first: 1, next: 2 } as const;
 /** Largest size for slabs unless a heap asks for less. */

@@ -7,15 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int failures;
-
-#define EXPECT(condition) \
-  do { \
-    if (!(condition)) { \
-      printf("%d: %s\n", __LINE__, #condition); \
-      failures++; \
-    } \
-  } while (0)
+#include "expect.h"
 
 enum { KIB = 1024 };
 

@@ -8,15 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int failures;
-
-#define EXPECT(condition) \
-  do { \
-    if (!(condition)) { \
-      printf("%d: %s\n", __LINE__, #condition); \
-      failures++; \
-    } \
-  } while (0)
+#include "expect.h"
 
 static void *(*volatile get)(size_t) = malloc;
 

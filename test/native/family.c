@@ -9,15 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int failures;
-
-#define EXPECT(condition) \
-  do { \
-    if (!(condition)) { \
-      printf("%d: %s, errno %d\n", __LINE__, #condition, errno); \
-      failures++; \
-    } \
-  } while (0)
+#include "expect.h"
 
 // Through pointers, so that the compiler does not leave calls out.
 static void *(*volatile allocate)(size_t) = malloc;
