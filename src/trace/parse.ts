@@ -268,19 +268,22 @@ export class TraceParser {
 
   /** Whether the next field is -1; then it is passed. */
   #isNull(): boolean {
-    let at = this.#at;
-    while (at < this.#lineEnd && isBlank(this.#bytes[at]!)) at += 1;
-    if (at === this.#at || this.#bytes[at] !== MINUS || this.#bytes[at + 1] !== DIGIT_1) {
-      return false;
-    }
-    this.#at = at + 2;
-    return true;
+    const start = this.#at;
+    this.#skipBlanks();
+    const at = this.#at;
+    const isNull = at > start && this.#bytes[at] === MINUS && this.#bytes[at + 1] === DIGIT_1;
+    this.#at = isNull ? at + 2 : start;
+    return isNull;
+  }
+
+  #skipBlanks(): void {
+    while (this.#at < this.#lineEnd && isBlank(this.#bytes[this.#at]!)) this.#at += 1;
   }
 
   /** The next field of the line: blanks, then a number up to `largest`. */
   #number(largest: number, form: string, what: string): number {
     const start = this.#at;
-    while (this.#at < this.#lineEnd && isBlank(this.#bytes[this.#at]!)) this.#at += 1;
+    this.#skipBlanks();
     if (this.#at === start || this.#at === this.#lineEnd) this.#fail(this.#quoted(), form);
     return this.#digits(largest, form, what);
   }
@@ -300,7 +303,7 @@ export class TraceParser {
 
   /** A comment may follow the last field. */
   #expectEnd(form: string): void {
-    while (this.#at < this.#lineEnd && isBlank(this.#bytes[this.#at]!)) this.#at += 1;
+    this.#skipBlanks();
     if (this.#bytes[this.#at] === HASH) return;
     if (this.#at !== this.#lineEnd) this.#fail(this.#quoted(), form);
   }
