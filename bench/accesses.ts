@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
-import { told } from "../traces/told.ts";
+import { told } from "../trace/recorded/told.ts";
 import { LIVE_BLOCKS } from "./growth.ts";
 import { Kind, OP_WORDS, readTrace, type Trace } from "./trace.ts";
 

@@ -7,7 +7,7 @@ import { collectGarbage } from "./replay.ts";
 import { readTrace, type Trace } from "./trace.ts";
 
 /** heapwright's JavaScript engine as the project's build leaves it. */
-const JS_ENGINE = fileURLToPath(new URL("../build/generated/js-engine.js", import.meta.url));
+const JS_ENGINE = fileURLToPath(new URL("../tools/build/generated/js-engine.js", import.meta.url));
 const THI_NG = `${OUT}peers/node_modules/@thi.ng/malloc/index.js`;
 
 /** The names of ours, as rows and columns call them. */

@@ -1,10 +1,10 @@
 // Builds of the JavaScript engine beside the wasm one, called from JavaScript: whole traces, warm.
 //   npx tsx bench/js-engines.ts ENGINE.js... -- TRACE...
-// Each ENGINE.js is a copy of build/generated/js-engine.js. Prints ns per op, and each engine's ratio to wasm.
+// Each ENGINE.js is a copy of tools/build/generated/js-engine.js. Prints ns per op, and each engine's ratio to wasm.
 import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { told } from "../traces/told.ts";
+import { told } from "../trace/recorded/told.ts";
 import { HEAPWRIGHT_WASM, type Calls } from "./allocators.ts";
 import { ownReplay } from "./from-js.ts";
 import { OP_WORDS, readTrace } from "./trace.ts";

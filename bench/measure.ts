@@ -3,7 +3,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { told } from "../traces/told.ts";
+import { told } from "../trace/recorded/told.ts";
 import { fromWasm, HEAPWRIGHT_WASM, peers, type Allocator } from "./allocators.ts";
 import { FLOOR, footprint, hindrance, ownStage, timeOnce } from "./replay.ts";
 import { printTables } from "./tables.ts";
@@ -116,7 +116,7 @@ export function pick(
 
 /** The traces of the project. */
 export function ownTraces(): string[] {
-  const folder = fileURLToPath(new URL("../traces/", import.meta.url));
+  const folder = fileURLToPath(new URL("../trace/recorded/", import.meta.url));
   return readdirSync(folder)
     .filter((name) => /\.rep(\.gz)?$/.test(name))
     .map((name) => folder + name);

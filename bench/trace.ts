@@ -1,7 +1,7 @@
 // A recorded trace in the form the driver replays.
 import { traceName } from "../cli/report.ts";
-import { CALLOC, FREE, FREE_NULL, MALLOC, MEMALIGN, REALLOC } from "../src/trace/ops.ts";
-import { openTrace, traceSource } from "../src/trace/read.ts";
+import { CALLOC, FREE, FREE_NULL, MALLOC, MEMALIGN, REALLOC } from "../trace/ops.ts";
+import { openTrace, traceSource } from "../trace/read.ts";
 
 /** The kinds of op, in the low bits of an op's first word; from REALLOC on they name a live id. */
 export const Kind = { malloc: 0, calloc: 1, memalign: 2, realloc: 3, free: 4 } as const;

@@ -2,7 +2,7 @@
 
 import { Option, type Command } from "commander";
 
-import { keepSource, traceSource } from "../src/trace/read.ts";
+import { keepSource, traceSource } from "../trace/read.ts";
 import {
   ENGINES,
   FITS,

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 
 import { Command, CommanderError } from "commander";
 
-import { TraceError } from "../src/trace/error.ts";
+import { TraceError } from "../trace/error.ts";
 import { LinkError } from "./binaryen.ts";
 import { compareCommand } from "./compare.ts";
 import { linkCommand } from "./link.ts";

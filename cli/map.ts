@@ -5,7 +5,7 @@
  *     00100000  ██████████████▓···
  */
 
-import type { EntryKind, Snapshot } from "../src/trace/snapshot.ts";
+import type { EntryKind, Snapshot } from "../trace/snapshot.ts";
 import { bytes } from "./report.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -1,9 +1,9 @@
 /** One replay: a trace on a heap of a setting. */
 
 import { HeapError, type Heap } from "../src/index.ts";
-import { openTrace, type TraceSource } from "../src/trace/read.ts";
-import { replay, snapshotAfter, type Replay } from "../src/trace/replay.ts";
-import type { Snapshot } from "../src/trace/snapshot.ts";
+import { openTrace, type TraceSource } from "../trace/read.ts";
+import { replay, snapshotAfter, type Replay } from "../trace/replay.ts";
+import type { Snapshot } from "../trace/snapshot.ts";
 import { makeHeap, type Setting } from "./options.ts";
 import type { Progress } from "./progress.ts";
 import { traceName } from "./report.ts";

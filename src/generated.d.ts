@@ -1,4 +1,4 @@
-// What the build generates (build/js-engine.ts, build/library.ts).
+// What the build generates (tools/build/js-engine.ts, tools/build/library.ts).
 
 declare module "*/generated/js-engine.js" {
   /** A new engine on a memory, without a heap yet. */

@@ -1,6 +1,6 @@
 /** The heap: allocation over an engine. What else it offers is in the modules it imports. */
 
-import { createInspector } from "../build/generated/inspector.js";
+import { createInspector } from "../tools/build/generated/inspector.js";
 import { MAX_ALIGNMENT } from "../engine/block.ts";
 import { INVALID_SIZE, OK, OUT_OF_HEAP, OUT_OF_MEMORY } from "../engine/errors.ts";
 import { bytesOf, expectTypedArray, HeapArray } from "./data/array.ts";

@@ -4,7 +4,7 @@
  * @module heapwright
  */
 
-import { createEngine } from "../build/generated/js-engine.js";
+import { createEngine } from "../tools/build/generated/js-engine.js";
 import type { Engines } from "./types.ts";
 import { HeapBase } from "./library.ts";
 import { wasmEngine } from "./wasm.ts";

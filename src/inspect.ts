@@ -1,6 +1,6 @@
 /** Inspecting: what is in a heap, and whether its invariants hold. Nothing here changes the heap. */
 
-import { INVARIANTS } from "../build/generated/invariants.js";
+import { INVARIANTS } from "../tools/build/generated/invariants.js";
 import { corrupt } from "./errors.ts";
 import type { Entry, EntryKind, Inspector } from "./types.ts";
 

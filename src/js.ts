@@ -1,6 +1,6 @@
 /** The library with JavaScript as its only engine. */
 
-import { createEngine } from "../build/generated/js-engine.js";
+import { createEngine } from "../tools/build/generated/js-engine.js";
 import type { Engines } from "./types.ts";
 import { HeapBase } from "./library.ts";
 

@@ -1,6 +1,6 @@
 /** The WebAssembly engine: heap.wasm or heap.shared.wasm, instantiated on a memory. */
 
-import { heapWasm } from "../build/generated/wasm.js";
+import { heapWasm } from "../tools/build/generated/wasm.js";
 import { isShared, isWasmMemory } from "./memories.ts";
 import type { Engine, HeapMemory, Unavailable } from "./types.ts";
 

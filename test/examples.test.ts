@@ -39,7 +39,7 @@ it("are all in the README", () => {
 const hasClang = ["clang", "wasm-ld"].every((tool) => spawnSync(tool, ["--version"]).status === 0);
 
 it.skipIf(!hasClang)("the C example's wasm is what its C compiles to", { timeout: 30_000 }, () => {
-  const folder = mkdtempSync(join(ROOT, "build/generated/c-interop-")); // in the package, for its name;
+  const folder = mkdtempSync(join(ROOT, "tools/build/generated/c-interop-")); // in the package, for its name;
   try {
     for (const name of ["main.js", "words.c"]) {
       copyFileSync(join(ROOT, "examples/c-interop", name), join(folder, name));

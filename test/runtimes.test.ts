@@ -1,11 +1,11 @@
-/** The conformance suite of runtimes/, on the packed package, in the Node that runs this. The others: npm run test:runtimes. */
+/** The conformance suite of test/runtimes/, on the packed package, in the Node that runs this. The others: npm run test:runtimes. */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { commandPlaces, type Start } from "../runtimes/places.ts";
-import { makeProject, type Project } from "../runtimes/project.ts";
+import { commandPlaces, type Start } from "./runtimes/places.ts";
+import { makeProject, type Project } from "./runtimes/project.ts";
 
 let project: Project;
 

@@ -1,5 +1,5 @@
 // The seam, for JavaScript: the same operations over typed arrays. The build expands the one-line ones in place
-// (build/js-engine.ts) and wraps the engine in a function, so that each heap has its own views; tests and `tsc` use it as
+// (tools/build/js-engine.ts) and wraps the engine in a function, so that each heap has its own views; tests and `tsc` use it as
 // it is. Nothing here asks for the global WebAssembly or SharedArrayBuffer: there are platforms without.
 //
 // Views have a fixed length and are made again when the buffer grows: views that track the length are several times slower.

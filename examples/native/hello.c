@@ -1,4 +1,4 @@
-// cc -Idist/native examples/native/hello.c native/out/libheapwright.a -o hello && ./hello
+// cc -Idist/native examples/native/hello.c bindings/native/out/libheapwright.a -o hello && ./hello
 
 #include <stdio.h>
 #include <string.h>

@@ -120,7 +120,7 @@ function bufferOf(memory: AnyMemory): ArrayBuffer {
 
 // Engines -----------------------------------------------------------------------------------------------------------------
 
-const generated = new URL("../../build/generated/js-engine.js", import.meta.url).href;
+const generated = new URL("../../tools/build/generated/js-engine.js", import.meta.url).href;
 const { createEngine } = (await import(generated)) as { createEngine: (on: AnyMemory) => Engine };
 const wasm = new WebAssembly.Module(readFileSync(new URL("../../dist/heap.wasm", import.meta.url)));
 

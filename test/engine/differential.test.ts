@@ -10,8 +10,8 @@ import * as exports from "../../engine/exports.ts";
 import * as inspector from "../../engine/inspect/exports.ts";
 import { useHeap } from "../../engine/control.ts";
 import { mount } from "../../engine/memory/counting.ts";
-import { CALLOC, FREE, MALLOC, MEMALIGN, type OpChunk, REALLOC } from "../../src/trace/ops.ts";
-import { openTrace, traceSource } from "../../src/trace/read.ts";
+import { CALLOC, FREE, MALLOC, MEMALIGN, type OpChunk, REALLOC } from "../../trace/ops.ts";
+import { openTrace, traceSource } from "../../trace/read.ts";
 import {
   bytesOf,
   createEngine,
@@ -25,7 +25,7 @@ import { brokenIn } from "./picture.ts";
 import { type Answer, create, type Creation, creations, programs, Runner } from "./programs.ts";
 import { DEFAULT_SMALL, FIT } from "./test-heap.ts";
 
-const traces = fileURLToPath(new URL("../../traces/", import.meta.url));
+const traces = fileURLToPath(new URL("../../trace/recorded/", import.meta.url));
 /** The source counts each access and is slow: with metadata that never moves, it replays the shortest trace. */
 const names = PINNED
   ? ["z3.rep.gz"]

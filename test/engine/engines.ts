@@ -23,10 +23,10 @@ const sharedWasm = new WebAssembly.Module(
   readFileSync(new URL("../../dist/heap.shared.wasm", import.meta.url)),
 );
 const pinnedWasm = new WebAssembly.Module(
-  readFileSync(new URL("../../build/generated/heap.pinned.wasm", import.meta.url)),
+  readFileSync(new URL("../../tools/build/generated/heap.pinned.wasm", import.meta.url)),
 );
 const generated = (name: string): string =>
-  new URL(`../../build/generated/${name}`, import.meta.url).href;
+  new URL(`../../tools/build/generated/${name}`, import.meta.url).href;
 
 /** Whether these tests run with metadata that never moves; the JavaScript engine has the plain layout only. */
 export { PINNED };

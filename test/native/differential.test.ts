@@ -7,9 +7,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { heapwrightC } from "../../build/c.ts";
-import { CALLOC, FREE, MALLOC, MEMALIGN, REALLOC } from "../../src/trace/ops.ts";
-import { openTrace, traceSource } from "../../src/trace/read.ts";
+import { heapwrightC } from "../../tools/build/c.ts";
+import { CALLOC, FREE, MALLOC, MEMALIGN, REALLOC } from "../../trace/ops.ts";
+import { openTrace, traceSource } from "../../trace/read.ts";
 import { createEngine, type Engine, PAGE, wasmMemory } from "../engine/engines.ts";
 import { brokenIn } from "../engine/picture.ts";
 import { type Answer, create, creations, programs, Runner, type Step } from "../engine/programs.ts";

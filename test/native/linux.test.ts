@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { buildLibraries } from "../../build/native.ts";
+import { buildLibraries } from "../../tools/build/native.ts";
 import { compile, compiler, compilers, inFolder, STRICT, supports } from "./compiler.ts";
 
 const canRun = process.platform === "linux" && compiler !== undefined;

@@ -5,8 +5,8 @@ import { join } from "node:path";
 
 import { describe, expect, test } from "vitest";
 
-import { heapwrightC } from "../../build/c.ts";
-import { type Settings, translate, type Translation } from "../../build/c/translate.ts";
+import { heapwrightC } from "../../tools/build/c.ts";
+import { type Settings, translate, type Translation } from "../../tools/build/c/translate.ts";
 import { compilers, inFolder, compile, root, STRICT } from "./compiler.ts";
 
 const SEAM = `HW_INLINE u32 hw_load32(const hw_heap *hw, u32 address) {

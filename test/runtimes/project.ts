@@ -1,0 +1,93 @@
+/** Somebody's project: an empty folder with the packed package installed, and the suite in it. */
+
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, type Plugin } from "esbuild";
+import type { EngineName } from "../../src/index.ts";
+import { npm } from "./commands.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const PLACES = fileURLToPath(new URL("places/", import.meta.url));
+
+/** What is inside of each entry. */
+const ENGINES: Readonly<Record<string, readonly EngineName[]>> = {
+  heapwright: ["wasm", "js"],
+  "heapwright/inline": ["wasm"],
+  "heapwright/js": ["js"],
+};
+
+export interface Project {
+  readonly folder: string;
+  /** The package's own folder in it. */
+  readonly installed: string;
+  /** What the package can be imported as: "heapwright", "heapwright/js". */
+  readonly entries: readonly string[];
+}
+
+/** Packs what is built, installs it in `folder`, which is emptied, and puts the suite there. Needs no network. */
+export async function makeProject(folder: string): Promise<Project> {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }\n');
+  const packed = await npm(["pack", "--json", "--pack-destination", folder], ROOT);
+  const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
+  const flags = ["--offline", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"];
+  await npm(["install", ...flags, `./${filename}`], folder);
+
+  const installed = join(folder, "node_modules/heapwright");
+  const exports = exportsOf(installed);
+  const entries = [...exports.keys()];
+  const common = { bundle: true, format: "esm", target: "es2022", logLevel: "warning" } as const;
+  await build({
+    ...common,
+    entryPoints: [join(PLACES, "node.ts")],
+    outdir: folder,
+    platform: "node",
+    plugins: [entriesPlugin(entries, (name) => name)],
+  });
+  await build({
+    ...common,
+    entryPoints: ["page", "worker", "in-worker", "worklet", "in-worklet", "bundles"].map((name) =>
+      join(PLACES, `${name}.ts`),
+    ),
+    outdir: join(folder, "places"),
+    // The very files of the package, at the addresses that the server has them at.
+    plugins: [
+      entriesPlugin(entries, (name) => exports.get(name)!.replace("./dist/", "/heapwright/")),
+    ],
+  });
+  return { folder, installed, entries };
+}
+
+/** Name → file, of what can be imported as JavaScript. */
+function exportsOf(installed: string): Map<string, string> {
+  const { exports } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as {
+    exports: Record<string, string | { default: string }>;
+  };
+  const files = Object.entries(exports).map(([path, to]): [string, string] => [
+    path.replace(".", "heapwright"),
+    typeof to === "string" ? to : to.default,
+  ]);
+  return new Map(files.filter(([, file]) => file.endsWith(".js")));
+}
+
+/** places/entries.d.ts: each entry by the address that `address` has for it. */
+function entriesPlugin(entries: readonly string[], address: (entry: string) => string): Plugin {
+  const imports = entries.map((name, i) => `import * as entry${i} from "${address(name)}";`);
+  const items = entries.map((name, i) => {
+    const engines = ENGINES[name];
+    if (engines === undefined)
+      throw new Error(`test/runtimes/project.ts: which engines has ${name}?`);
+    return JSON.stringify({ name, engines }).replace("{", `{ api: entry${i}, `);
+  });
+  const contents = `${imports.join("\n")}\nexport const ENTRIES = [${items.join(", ")}];\n`;
+  return {
+    name: "entries",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /\/entries\.js$/ }, () => ({ path: "entries", namespace: "entries" }));
+      onLoad({ filter: /.*/, namespace: "entries" }, () => ({ contents }));
+      onResolve({ filter: /^/, namespace: "entries" }, ({ path }) => ({ path, external: true }));
+    },
+  };
+}

@@ -1,0 +1,51 @@
+/**
+ * Prints the rows of the table in README.md, one a trace:
+ *
+ *     npx tsx trace/recorded/table.ts trace/recorded/*.rep.gz
+ */
+
+import { traceName } from "../../cli/report.ts";
+import { CALLOC, FREE, FREE_NULL, MALLOC, MEMALIGN, REALLOC } from "../ops.ts";
+import { openTrace, traceSource } from "../read.ts";
+import { told } from "./told.ts";
+
+async function rowOf(path: string): Promise<string> {
+  const kinds = new Map<number, number>();
+  const threads = new Set<number>();
+  const live = new Map<number, number>();
+  const sizes: number[] = [];
+  let liveBytes = 0;
+  let peakBytes = 0;
+  let peakBlocks = 0;
+  const { chunks, header } = await openTrace(traceSource(path));
+  for await (const ops of chunks) {
+    for (let i = 0; i < ops.count; i += 1) {
+      const [kind, id, size] = [ops.kinds[i]!, ops.ids[i]!, ops.sizes[i]!];
+      if (kind === FREE_NULL) {
+        kinds.set(FREE, (kinds.get(FREE) ?? 0) + 1);
+        continue;
+      }
+      kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+      threads.add(ops.threads[i]!);
+      liveBytes += size - (live.get(id) ?? 0);
+      if (kind === FREE) live.delete(id);
+      else live.set(id, size);
+      if (kind !== FREE && kind !== REALLOC) sizes.push(size);
+      peakBytes = Math.max(peakBytes, liveBytes);
+      peakBlocks = Math.max(peakBlocks, live.size);
+    }
+  }
+  sizes.sort((a, b) => a - b);
+  const columns = [
+    header.ops,
+    ...[MALLOC, CALLOC, MEMALIGN, REALLOC, FREE].map((kind) => kinds.get(kind) ?? 0),
+    peakBytes,
+    peakBlocks,
+    sizes[sizes.length >> 1] ?? 0,
+    threads.size,
+  ];
+  const figures = columns.map((figure) => figure.toLocaleString("en-US"));
+  return `| ${traceName(path)} | ${figures.join(" | ")} |`;
+}
+
+for (const path of process.argv.slice(2)) console.log(await told(rowOf(path)));
