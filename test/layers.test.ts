@@ -33,11 +33,11 @@ const DRAWN = ["control", "block", "map", "slabs"];
 /** What a folder's files may import, as a path from the root; "node:" and packages by their own names. */
 const FOLDERS: Record<string, RegExp> = {
   "engine/memory": /^engine\/memory\/[^/]+$/,
-  src: /^(src\/(?!trace).+|engine\/(block|classes|errors)\.ts|build\/generated\/[^/]+)$/,
+  src: /^(src\/.+|engine\/(block|classes|errors)\.ts|tools\/build\/generated\/[^/]+)$/,
   "src/lifetimes": /^src\/((errors|memories|show|types)\.ts|lifetimes\/.+)$/,
   "src/data": /^(src\/((errors|memories|show|types)\.ts|(data|lifetimes)\/.+)|engine\/block\.ts)$/,
-  "src/trace": /^(src\/.+|node:(fs|stream|zlib))$/,
-  cli: /^(cli\/.+|src\/.+|node:.+|[^/.]+)$/,
+  trace: /^(trace\/.+|src\/.+|node:(fs|stream|zlib))$/,
+  cli: /^(cli\/.+|src\/.+|trace\/.+|node:.+|[^/.]+)$/,
 };
 
 /** The TypeScript files right in a folder. */

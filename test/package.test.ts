@@ -355,7 +355,7 @@ describe("typings", () => {
     }
     const types = readFileSync(join(ROOT, "test/src/types.ts"), "utf8")
       .replace('"vitest"', '"expect-type"')
-      .replace('"../src/index.ts"', '"heapwright"');
+      .replace('"../../src/index.ts"', '"heapwright"');
     writeFileSync(
       join(project, "types.ts"),
       `${types}

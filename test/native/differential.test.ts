@@ -176,7 +176,8 @@ test.skipIf(compiler === undefined).each(compilers)(
 
 async function traceProgram(name: string): Promise<Program> {
   const parts: Int32Array[] = [];
-  for await (const chunk of (await openTrace(traceSource(join(root, "traces", name)))).chunks) {
+  for await (const chunk of (await openTrace(traceSource(join(root, "trace/recorded", name))))
+    .chunks) {
     const words = new Int32Array(chunk.count * 4);
     for (let i = 0; i < chunk.count; i++) {
       const call = BY_ID + KINDS.get(chunk.kinds[i]!)!;
@@ -223,7 +224,7 @@ function runTrace(engine: Engine, { steps }: Program): Answer[] {
   return answers;
 }
 
-const traces = readdirSync(join(root, "traces")).filter((name) => name.endsWith(".rep.gz"));
+const traces = readdirSync(join(root, "trace/recorded")).filter((name) => name.endsWith(".rep.gz"));
 
 test.skipIf(compiler === undefined)("traces", { timeout: 300_000 }, async () => {
   const all = await Promise.all(traces.map(traceProgram));

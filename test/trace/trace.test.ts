@@ -695,7 +695,7 @@ describe("the bundled traces", () => {
   });
 
   test("are each in their table", () => {
-    const table = readFileSync(join(bundled, "README.md"), "utf8");
+    const table = readFileSync(join(bundled, "../README.md"), "utf8");
     for (const name of bundledTraces) {
       expect(table).toMatch(new RegExp(`^\\| ${name.replace(".rep.gz", "")} +\\|`, "m"));
     }
@@ -707,7 +707,7 @@ describe("the bundled traces", () => {
     expect(status).toBe(0);
     const rows = stdout.trimEnd().split("\n");
     expect(rows.length).toBe(bundledTraces.length);
-    const table = readFileSync(join(bundled, "README.md"), "utf8").replaceAll(/ +/g, " ");
+    const table = readFileSync(join(bundled, "../README.md"), "utf8").replaceAll(/ +/g, " ");
     for (const row of rows) expect(table).toContain(`\n${row}\n`);
   });
 
