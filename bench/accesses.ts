@@ -1,39 +1,24 @@
-// Counts the memory accesses of every operation, through the engine's counting seam: the same on every machine.
+// Counts the memory accesses of every operation with the engine's counting memory. The counts are the same on every machine.
 //   node --conditions=counting --import tsx bench/accesses.ts TRACE...      prints AccessResults as JSON
 import { fileURLToPath } from "node:url";
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
-import { told } from "../trace/recorded/told.ts";
-import { LIVE_BLOCKS } from "./growth.ts";
+import { orExit } from "../trace/recorded/or-exit.ts";
+import { LIVE_BLOCKS, type Accesses, type AccessResults } from "./results.ts";
 import { Kind, OP_WORDS, readTrace, type Trace } from "./trace.ts";
-
-/** Loads and stores of one operation; what fills and copies blocks is not counted. */
-export interface Accesses {
-  median: number;
-  p99: number;
-  p999: number;
-  max: number;
-}
-
-export interface AccessResults {
-  /** For each trace: operations that left the break where it was, and the most of one that moved it. */
-  traces: { trace: string; staying: Accesses; moving: number }[];
-  /** In fragmented heaps of so many live blocks, each freed at random and replaced. */
-  growth: { live: number; staying: Accesses }[];
-}
 
 type Engine = typeof import("../engine/exports.ts");
 type Seam = typeof import("../engine/memory/counting.ts");
 
-/** `heap_stat`: how often the break has moved. */
+/** The argument of `heap_stat` for the number of moves of the break. */
 const BREAK_MOVES = 1;
 const BASE = 16;
-/** More accesses than this are counted as so many. */
+/** The largest count that is distinguished. */
 const MOST = 100_000;
-/** Replacements that are counted in a heap of many blocks. */
+/** How many replacements are counted in a heap of many blocks. */
 const REPLACEMENTS = 200_000;
 
-/** How many operations took how many accesses. */
+/** A histogram: the number of operations for each number of accesses. */
 class Distribution {
   readonly #operations = new Float64Array(MOST + 1);
   #count = 0;
@@ -44,7 +29,7 @@ class Distribution {
     this.#count++;
   }
 
-  /** The accesses that a share of the operations does not exceed. */
+  /** Returns the number of accesses that a share of the operations does not exceed. */
   quantile(share: number): number {
     let seen = 0;
     for (let accesses = 0; accesses <= MOST; accesses++) {
@@ -64,11 +49,11 @@ class Distribution {
   }
 }
 
-/** A fresh heap over the counting seam. */
+/** Creates a heap in a new counting memory. */
 function mount(engine: Engine, seam: Seam): void {
   seam.mount(new WebAssembly.Memory({ initial: 1, maximum: 65536 }));
   const code = engine.heap_init(BASE, 0);
-  if (code !== 0) throw new Error(`heap_init(${BASE}, 0) answers ${code}`);
+  if (code !== 0) throw new Error(`heap_init(${BASE}, 0) returned error ${code}`);
 }
 
 function countTrace(
@@ -99,7 +84,7 @@ function countTrace(
   return { staying: staying.summary(), moving };
 }
 
-/** As growth.ts does it, counted: a heap of `live` blocks, half of them replaced at random, then some more. */
+/** Counts what growth.ts measures: in a heap of `live` blocks, half are replaced at random, and then REPLACEMENTS more. */
 function countChurn(engine: Engine, { counts }: Seam, live: number): Accesses {
   let random = 1;
   const next = (): number => {
@@ -147,7 +132,7 @@ async function count(paths: readonly string[]): Promise<AccessResults> {
   return { traces, growth };
 }
 
-/** Counts in a process of its own, whose `#memory` is the counting seam. */
+/** Counts in a separate process, in which `#memory` is the counting memory. */
 export function measureAccesses(paths: readonly string[]): AccessResults {
   const flags = ["--conditions=counting", "--import", "tsx", fileURLToPath(import.meta.url)];
   const { status, stdout } = spawnSync(
@@ -159,12 +144,12 @@ export function measureAccesses(paths: readonly string[]): AccessResults {
       encoding: "utf8",
     },
   );
-  if (status !== 0) throw new Error("the accesses could not be counted");
+  if (status !== 0) throw new Error("could not count the memory accesses; the message is above");
   return JSON.parse(stdout) as AccessResults;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   process.stdout.write(
-    `${JSON.stringify(await told(count(process.argv.slice(2))), undefined, 1)}\n`,
+    `${JSON.stringify(await orExit(count(process.argv.slice(2))), undefined, 1)}\n`,
   );
 }

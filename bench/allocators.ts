@@ -1,12 +1,12 @@
-// The allocators that can be measured, each as a compiled module and a way to make a fresh instance of it.
+// The allocators to measure: each is a compiled module and a function that creates a fresh instance of it.
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
-/** Where everything built goes; not tracked. */
+/** The folder for everything that is built. Git ignores it. */
 export const OUT = fileURLToPath(new URL("out/", import.meta.url));
-/** heap.wasm as the project's build leaves it. */
+/** The heap.wasm that `npm run build` makes. */
 export const HEAPWRIGHT_WASM = fileURLToPath(new URL("../dist/heap.wasm", import.meta.url));
 
 export const PEERS = ["em-dlmalloc", "wasi-dlmalloc", "mimalloc", "emmalloc", "as-tlsf"] as const;
@@ -20,30 +20,30 @@ export interface Calls {
   free(pointer: number): void;
 }
 
-/** One heap: the calls are exports of wasm. */
+/** One heap, whose calls are exports of a wasm instance. */
 export interface Instance extends Calls {
   readonly memory: WebAssembly.Memory;
-  /** Where the heap begins, when that is known. */
+  /** Where the heap begins, if known. */
   readonly base?: number;
 }
 
 export interface Allocator {
   readonly name: string;
-  /** Bytes that every block of at least as many bytes is aligned to. */
+  /** Alignment in bytes of every block of at least that size. */
   readonly alignment: number;
-  /** The strictest alignment that memalign takes. */
+  /** The largest alignment that memalign accepts. */
   readonly memalign: number;
-  /** SHA-256 of the module, the key for what need not be measured twice. */
+  /** SHA-256 of the module: the key of cached footprints. */
   readonly hash: string;
   readonly gzipped: number;
   create(): Instance;
 }
 
-/** Says "not supported" to a module that asks WASI for something it does not need to replay a trace. */
+/** The WASI error "not supported", for functions that a replay does not need. */
 const refuse = (): number => 52;
 const succeed = (): number => 0;
 
-/** mimalloc imports these for its options (there is no environment), its clock and its messages. */
+/** The functions that mimalloc imports: for options from the environment (there are none), the clock and messages. */
 const WASI = {
   environ_get: succeed,
   environ_sizes_get: succeed,
@@ -58,25 +58,25 @@ const WASI = {
   },
 };
 
-/** AssemblyScript's way to fail. */
+/** AssemblyScript calls this on an error. */
 const abort = (): never => {
   throw new Error("the allocator aborted");
 };
 
-/** Base of a heap of ours that owns its memory. */
+/** The base of heapwright's heaps. */
 const BASE = 0;
 
 type Exports = Record<string, unknown> & Instance;
 
-/** Creates the heap of an engine of ours at its usual base, and answers that; does nothing to a peer, and answers 0. */
+/** Creates the heap of a heapwright engine and returns its base. For a peer it does nothing and returns 0. */
 export function prepareHeap(engine: Record<string, unknown>): number {
   if (typeof engine["heap_init"] !== "function") return 0;
   const code: unknown = engine["heap_init"](BASE, 0);
-  if (code !== 0) throw new Error(`heap_init(${BASE}, 0) answers ${String(code)}`);
+  if (code !== 0) throw new Error(`heap_init(${BASE}, 0) returned error ${String(code)}`);
   return BASE;
 }
 
-/** An allocator from a wasm file; undefined when there is no such file. */
+/** Returns the allocator of a wasm file, or undefined if there is no such file. */
 export function fromWasm(name: string, path: string): Allocator | undefined {
   if (!existsSync(path)) return undefined;
   const bytes = readFileSync(path);
@@ -108,7 +108,7 @@ export function fromWasm(name: string, path: string): Allocator | undefined {
   };
 }
 
-/** The peers that are built. */
+/** Returns the peers that were built. */
 export function peers(): Allocator[] {
   return PEERS.flatMap((name) => fromWasm(name, `${OUT}peers/${name}.wasm`) ?? []);
 }

@@ -1,4 +1,4 @@
-// Debian's source packages, for programs that are built from them and not tracked.
+// Fetches Debian's source packages, to build programs from sources that are not in this repository.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { OUT } from "./allocators.ts";
 
 const APT = `${OUT}apt/`;
 
-/** Without the folders of npm's commands: clang would run a wasm-opt that it finds there, and not the one it was made for. */
+/** The environment without npm's folders in PATH: clang runs the first wasm-opt in PATH, and npm's has another version. */
 export const ENVIRONMENT = {
   ...process.env,
   PATH: process.env["PATH"]
@@ -15,24 +15,24 @@ export const ENVIRONMENT = {
     .join(":"),
 };
 
-/** What stands in the way, in words for the person who runs this. */
+/** Something that is needed is unavailable. The message says what, and what to do. */
 export class Unavailable extends Error {}
 
 export function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** Runs a command; answers what it printed, or throws with the end of what it complained about. */
+/** Runs a command and returns its output. Throws `Unavailable` with the last lines of its errors if it fails. */
 export function run(command: string, args: readonly string[], folder = OUT): string {
   const options = { cwd: folder, env: ENVIRONMENT, encoding: "utf8", maxBuffer: 2 ** 28 } as const;
   const { status, stdout, stderr, error } = spawnSync(command, args, options);
-  if (error) throw new Unavailable(`${command} can't be started: ${error.message}`);
+  if (error) throw new Unavailable(`Cannot start ${command}: ${error.message}`);
   if (status !== 0)
     throw new Unavailable(`${command} failed: ${stderr.trim().split("\n").slice(-4).join("\n  ")}`);
   return stdout;
 }
 
-/** The machine's own package lists, read for sources instead of binaries; the system's stay as they are. */
+/** Makes package lists for sources from the machine's lists for binaries, which stay unchanged. Returns options for apt-get. */
 function needSourceLists(): string[] {
   const lists = `${APT}sources/`;
   mkdirSync(lists, { recursive: true });
@@ -58,7 +58,7 @@ function needSourceLists(): string[] {
   ].flatMap((option) => ["-o", option]);
 }
 
-/** Unpacks a Debian source package, once; answers its folder and its version. Throws `Unavailable`. */
+/** Unpacks a Debian source package, if that was not done before. Returns its folder and version. Throws `Unavailable`. */
 export function sourcePackage(name: string): { folder: string; version: string } {
   const unpacked = `${APT}src/`;
   mkdirSync(unpacked, { recursive: true });
@@ -71,7 +71,7 @@ export function sourcePackage(name: string): { folder: string; version: string }
     run("apt-get", [...options, "source", "-q", name], unpacked);
   }
   const entry = find();
-  if (!entry) throw new Unavailable(`apt-get source ${name} left no folder`);
+  if (!entry) throw new Unavailable(`apt-get source ${name} made no folder`);
   const folder = join(unpacked, entry);
   const version =
     /\((.+?)\)/.exec(readFileSync(join(folder, "debian/changelog"), "utf8"))?.[1] ?? "?";

@@ -1,50 +1,40 @@
-// The allocators called from JavaScript, as a library does: ns per op, nothing subtracted.
+// Measures allocators called from JavaScript, as a library calls them. Nothing is subtracted from the times.
 import { existsSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { fromWasm, HEAPWRIGHT_WASM, OUT, prepareHeap, type Calls } from "./allocators.ts";
 import { collectGarbage } from "./replay.ts";
+import {
+  FIRST_OPS,
+  FROM_JS,
+  FROM_WASM,
+  MORE_OPS,
+  THI_NG_MALLOC,
+  type JsResult,
+} from "./results.ts";
 import { readTrace, type Trace } from "./trace.ts";
 
-/** heapwright's JavaScript engine as the project's build leaves it. */
+/** The JavaScript engine that `npm run build` makes. */
 const JS_ENGINE = fileURLToPath(new URL("../tools/build/generated/js-engine.js", import.meta.url));
 const THI_NG = `${OUT}peers/node_modules/@thi.ng/malloc/index.js`;
 
-/** The names of ours, as rows and columns call them. */
-export const FROM_WASM = "heapwright, wasm";
-export const FROM_JS = "heapwright, js";
-export const THI_NG_MALLOC = "@thi.ng/malloc";
-
-/** Bytes of the buffer that @thi.ng/malloc gets: it can't grow. */
+/** Size of the buffer for @thi.ng/malloc, in bytes. It cannot grow. */
 const THI_NG_BYTES = 2 ** 29;
-
-/** Ops of each trace that everybody replays. */
-export const FIRST_OPS = 20_000;
-/** Ops that ours and @thi.ng/malloc replay besides: its cost grows with the blocks that are live. */
-export const MORE_OPS = 150_000;
 
 type Replay = typeof import("./js-replay.ts").replay;
 
-/** An allocator as JavaScript sees it; `reset` frees everything, where it can at once. */
+/** An allocator as JavaScript sees it. `reset` frees everything at once, if the allocator can. */
 type Engine = Calls & { reset?(): void };
 
 interface Library {
   readonly name: string;
-  /** The strictest alignment it can give. */
+  /** The largest alignment it supports. */
   readonly alignment: number;
   readonly replay: Replay;
   create(): Engine;
 }
 
-export interface JsResult {
-  trace: string;
-  /** ns per op over the first FIRST_OPS; undefined where it could not run them. */
-  first: Record<string, number | undefined>;
-  /** ns per op over the first MORE_OPS, or as many as @thi.ng/malloc did in its time (`ops`). */
-  more: { ops: number; ours: number; thiNg: number } | undefined;
-}
-
-/** A copy of the loop for one allocator alone. */
+/** Returns a copy of the replay loop for one allocator, so that V8 optimises it for that allocator's calls. */
 export async function ownReplay(name: string): Promise<Replay> {
   const copy = (await import(`./js-replay.ts?of=${encodeURIComponent(name)}`)) as {
     replay: Replay;
@@ -101,8 +91,8 @@ async function libraries(): Promise<Library[]> {
 }
 
 /**
- * Times what was recorded of a trace, `replays` times in one heap that is emptied in between; the best counts.
- * `limit`: seconds after which it stops, in the middle of the first replay if need be.
+ * Times the recorded operations of a trace: `replays` times in one heap, which is emptied in between; the fastest counts.
+ * Stops after `limit` seconds, even within the first replay.
  */
 function time(
   library: Library,
@@ -127,7 +117,7 @@ function time(
   return best;
 }
 
-/** Measures every library on the first ops of each trace, alternately; `limit` is @thi.ng/malloc's time per trace, in seconds. */
+/** Measures the libraries in turn on the first operations of each trace. `limit`: seconds per trace for @thi.ng/malloc. */
 export async function measureFromJs(
   paths: readonly string[],
   options: { rounds: number; limit: number; progress(text: string): void },
@@ -169,7 +159,7 @@ export async function measureFromJs(
             ours: time(ours, same, 3, options.limit).perOp,
           };
         } catch {
-          // It ran out of the buffer: no figure.
+          // Its buffer is full: there is no figure.
         }
       }
     }

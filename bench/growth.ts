@@ -1,18 +1,8 @@
-// How the cost of an operation grows with the heap: a fragmented heap of many live blocks, one after another freed at
-// random and replaced by one of another size.
+// Measures how the cost of an operation grows with the heap. The heap is fragmented and has many live blocks; one at a time
+// is freed at random and replaced by a block of another size.
 import type { Allocator } from "./allocators.ts";
 import { FLOOR, timeAccess, timeChurn } from "./replay.ts";
-
-/** Live blocks that the heap holds. */
-export const LIVE_BLOCKS = [10_000, 100_000, 1_000_000, 10_000_000];
-
-export interface GrowthResult {
-  live: number;
-  /** ns of one read at random from as much memory: the caches' part in the growth. */
-  access: number;
-  /** ns per op less the floor's at the same number of blocks; undefined where it could not hold them. */
-  rows: Record<string, number | undefined>;
-}
+import type { GrowthResult } from "./results.ts";
 
 export function measureGrowth(
   live: number,

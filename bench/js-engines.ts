@@ -1,10 +1,10 @@
-// Builds of the JavaScript engine beside the wasm one, called from JavaScript: whole traces, warm.
+// Compares builds of the JavaScript engine with the wasm engine, called from JavaScript: whole traces, warm.
 //   npx tsx bench/js-engines.ts ENGINE.js... -- TRACE...
-// Each ENGINE.js is a copy of tools/build/generated/js-engine.js. Prints ns per op, and each engine's ratio to wasm.
+// Each ENGINE.js is a copy of tools/build/generated/js-engine.js. Prints ns per operation, and each engine's ratio to wasm.
 import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { told } from "../trace/recorded/told.ts";
+import { orExit } from "../trace/recorded/or-exit.ts";
 import { HEAPWRIGHT_WASM, type Calls } from "./allocators.ts";
 import { ownReplay } from "./from-js.ts";
 import { OP_WORDS, readTrace } from "./trace.ts";
@@ -19,11 +19,11 @@ const REPLAYS = 3;
 
 const split = process.argv.indexOf("--");
 if (split < 3 || split === process.argv.length - 1)
-  throw new Error("expected: npx tsx bench/js-engines.ts ENGINE.js... -- TRACE...");
+  throw new Error("usage: npx tsx bench/js-engines.ts ENGINE.js... -- TRACE...");
 const paths = process.argv.slice(2, split);
 const wasm = new WebAssembly.Module(readFileSync(HEAPWRIGHT_WASM));
 
-/** A loop of its own for each engine, so that V8 sees no other there. */
+/** Gives each engine a separate copy of the loop, so that V8 optimises it for that engine. */
 async function prepare(name: string, create: (memory: WebAssembly.Memory) => Engine) {
   return { name, create, replay: await ownReplay(name) };
 }
@@ -44,7 +44,7 @@ for (const path of paths) {
 const logs = engines.map(() => 0);
 const traces = process.argv.slice(split + 1);
 for (const path of traces) {
-  const trace = await told(readTrace(path));
+  const trace = await orExit(readTrace(path));
   const ops = trace.ops.length / OP_WORDS;
   const best = engines.map(() => Infinity);
   for (let round = 0; round < ROUNDS; round++) {

@@ -1,14 +1,14 @@
-// The replay loop for an allocator called from JavaScript. Every allocator gets a module of its own (imported under
-// another query), so that its calls are the only ones V8 ever sees there, as in a program that uses one allocator.
+// The replay loop for an allocator called from JavaScript. Each allocator imports this module with another query, and so gets a
+// copy of it. V8 then optimises the loop for the calls of one allocator, as in a program that uses only one.
 import type { Calls } from "./allocators.ts";
 import { Kind, OP_WORDS, type Trace } from "./trace.ts";
 
-/** How many ops pass between two looks at the clock. */
+/** Operations between two checks of the clock. */
 const STRETCH = 1000;
 
 /**
- * Replays the trace's ops `from` to `end` until `deadline` (as performance.now()). Answers the op where it stopped; throws
- * at one that got no memory.
+ * Replays the operations `from` to `end` of a trace, until `deadline` (a value of performance.now()). Returns the index of the
+ * operation at which it stopped. Throws if an allocation fails.
  */
 export function replay(
   { ops }: Trace,

@@ -1,41 +1,26 @@
-// How long a single operation takes, and how often longer.
+// Measures single operations: the median time, and the times that only few operations exceed.
 import type { Allocator } from "./allocators.ts";
 import { FLOOR, hindrance, timeStretches } from "./replay.ts";
+import type { LatencyResult } from "./results.ts";
 import type { Trace } from "./trace.ts";
 
-/** Ops between two looks at the clock for the median: the clock's steps are too coarse for one. */
+/** Operations per timing for the median: the clock is too coarse for one operation. */
 const STRETCH = 64;
-
-/** Nanoseconds per op less the floor's median. */
-export interface Latency {
-  /** Of stretches of STRETCH ops. */
-  median: number;
-  /** Of single ops, these three. */
-  p99: number;
-  p999: number;
-  max: number;
-}
-
-export interface LatencyResult {
-  trace: string;
-  /** Replays in warm heaps: the third one in each instance. */
-  rows: Record<string, Latency | undefined>;
-}
 
 interface Options {
   rounds: number;
   progress(text: string): void;
 }
 
-/** The sample that a share of all does not exceed; `sorted` ascending. */
+/** Returns the sample that a share of all samples does not exceed. `sorted` is in ascending order. */
 function quantile(sorted: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
 }
 
 /**
- * Every stretch of ops of one trace by the clock, sorted; nothing for an allocator that fails. Each stretch counts with
- * its best over `rounds` fresh instances, which do the same work in the same state: what is left is the allocator's own
- * time, and not an interrupt's or another process's.
+ * Times every stretch of `length` operations of a trace. Returns the times in ascending order; allocators that fail are left
+ * out. Each stretch counts with its fastest time in `rounds` fresh instances. They do the same work in the same state, so the
+ * fastest time contains no interrupts and no other processes.
  */
 function sample(
   trace: Trace,
@@ -66,7 +51,7 @@ function sample(
   return samples;
 }
 
-/** The latencies of the allocators on one trace. Cost: six replays a round and allocator, half of them by the clock. */
+/** Measures the latencies of the allocators on one trace. Cost: six replays per round and allocator. */
 export function measureLatency(
   trace: Trace,
   allocators: readonly Allocator[],

@@ -1,56 +1,44 @@
-// npm run bench: builds the peers that are missing, measures all beside heapwright, prints the tables, and writes the
-// figures and their plot to results/.
+// npm run bench: builds missing peers, measures heapwright and the peers, prints tables, and records the figures and a plot in
+// results/. "npm run docs:figures" then puts the figures into the documents.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, totalmem } from "node:os";
-import { fileURLToPath } from "node:url";
-import { Command } from "commander";
-import { measureAccesses, type Accesses, type AccessResults } from "./accesses.ts";
+import { cpus, totalmem } from "node:os";
+import { Command, InvalidArgumentError } from "commander";
+import { measureAccesses } from "./accesses.ts";
+import { measureFromJs } from "./from-js.ts";
+import { measureGrowth } from "./growth.ts";
+import { measureLatency } from "./latency.ts";
+import { measureTrace, ownTraces, pick, progress, warnIfBusy } from "./measure.ts";
+import { buildPeers, VERSIONS } from "./peers.ts";
+import { plot, type Panel } from "./plot.ts";
 import {
   FIRST_OPS,
   FROM_JS,
   FROM_WASM,
-  measureFromJs,
+  LIVE_BLOCKS,
+  readResults,
+  RESULTS,
+  SECTIONS,
   THI_NG_MALLOC,
+  type Accesses,
+  type AccessResults,
+  type GrowthResult,
   type JsResult,
-} from "./from-js.ts";
-import { LIVE_BLOCKS, measureGrowth, type GrowthResult } from "./growth.ts";
-import { measureLatency, type LatencyResult } from "./latency.ts";
-import {
-  measureTrace,
-  ownTraces,
-  pick,
-  progress,
-  warnIfBusy,
+  type LatencyResult,
+  type Results,
+  type Section,
   type TraceResult,
-} from "./measure.ts";
-import { buildPeers, VERSIONS } from "./peers.ts";
-import { plot, type Panel } from "./plot.ts";
+} from "./results.ts";
 import { geomean, printTables, table } from "./tables.ts";
 import { readTrace } from "./trace.ts";
+import { measureTyped, printTyped } from "./typed.ts";
 
-const RESULTS = fileURLToPath(new URL("results/", import.meta.url));
-const SECTIONS = ["traces", "javascript", "latency", "growth", "accesses"] as const;
-
-/** Live blocks from which one round must do: each takes gigabytes and a minute. */
+/** The number of live blocks from which there is only one round: each takes gigabytes and a minute. */
 const MANY_BLOCKS = 10_000_000;
-
-/** Everything that one run found. */
-interface Results {
-  machine: Record<string, string | number>;
-  versions: Record<string, string>;
-  /** Bytes of each module, gzip'd. */
-  gzipped: Record<string, number>;
-  traces?: TraceResult[];
-  javascript?: JsResult[];
-  latency?: LatencyResult[];
-  growth?: GrowthResult[];
-  accesses?: AccessResults;
-}
 
 function describeMachine(): Results["machine"] {
   return {
     processor: cpus()[0]?.model ?? "unknown",
-    cores: availableParallelism(),
+    cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     system: `${process.platform} ${process.arch}`,
     node: process.version,
@@ -87,7 +75,7 @@ function printFromJs(results: readonly JsResult[]): void {
   ]);
   const head = ["trace", ...names, "js / wasm", "@thi.ng / ours", "over ops", "@thi.ng / ours"];
   print(
-    `called from JavaScript, first ${FIRST_OPS} ops, ns per op`,
+    `called from JavaScript, first ${FIRST_OPS} operations, ns per operation`,
     table(head, [...rows, ["geomean", ...names.map(mean), "", "", "", ""]]),
   );
 }
@@ -115,7 +103,7 @@ function printGrowth(results: readonly GrowthResult[], names: readonly string[])
     shown(access, 1),
   ]);
   print(
-    "ns per op less the floor in a fragmented heap, by the blocks that are live; beside it what one random read costs there",
+    "fragmented heap, ns per operation less the floor, by the number of live blocks; last column: one random read",
     table(["live blocks", ...names, "a random read"], rows),
   );
 }
@@ -125,14 +113,14 @@ function printAccesses({ traces, growth }: AccessResults): void {
     [median, p99, p999, max].map((count) => shown(count));
   const head = ["median", "p99", "p99.9", "most"];
   print(
-    "memory accesses per operation, counted (loads and stores; not what fills and copies blocks)",
+    "memory accesses per operation (loads and stores, without filling and copying of blocks)",
     table(
-      ["trace", ...head, "most where the break moves"],
+      ["trace", ...head, "most if the break moves"],
       traces.map(({ trace, staying, moving }) => [trace, ...cells(staying), shown(moving)]),
     ),
   );
   print(
-    "the same in a fragmented heap",
+    "memory accesses per operation in a fragmented heap",
     table(
       ["live blocks", ...head],
       growth.map(({ live, staying }) => [shown(live), ...cells(staying)]),
@@ -140,19 +128,19 @@ function printAccesses({ traces, growth }: AccessResults): void {
   );
 }
 
-/** The plot of the README. */
+/** Returns the plot of the README. */
 function draw(results: readonly TraceResult[], names: readonly string[], caption: string): string {
   const byTrace = new Map(results.map((result) => [result.trace, result]));
   const times = { logarithmic: true, from: 1, to: 128, ticks: [1, 2, 4, 8, 16, 32, 64, 128] };
   const panels: Panel[] = [
     {
       ...times,
-      title: "warm, ns per op",
+      title: "warm, ns per operation",
       value: (row, name) => byTrace.get(row)?.rows[name]?.warmTouching,
     },
     {
       ...times,
-      title: "cold, ns per op",
+      title: "cold, ns per operation",
       value: (row, name) => byTrace.get(row)?.rows[name]?.coldTouching,
     },
     {
@@ -170,14 +158,37 @@ function draw(results: readonly TraceResult[], names: readonly string[], caption
   return plot(panels, [...byTrace.keys()], names, caption);
 }
 
-/** Writes what there is so far: a run takes a while. */
+/** Writes the figures so far, since a run takes long. */
 function save(results: Results, names: readonly string[], folder: string): void {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(`${folder}/bench.json`, `${JSON.stringify(results, undefined, 1)}\n`);
+  writeFileSync(`${folder}/bench.json`, `${JSON.stringify(results, undefined, 2)}\n`);
   if (!results.traces) return;
   const { processor, node, date } = results.machine;
-  const caption = `npm run bench · ${processor} · Node ${node} · ${date} · blocks written and read, harness subtracted`;
+  const caption = `npm run bench · ${processor} · Node ${node} · ${date} · blocks written and read, driver subtracted`;
   writeFileSync(`${folder}/bench.svg`, draw(results.traces, names, caption));
+}
+
+/** Returns what `folder` already has. Throws if it is from another processor or Node. */
+function recordedSections(folder: string): Partial<Results> {
+  if (!existsSync(`${folder}/bench.json`)) return {};
+  const recorded = readResults(folder);
+  const machine = describeMachine();
+  for (const key of ["processor", "node"]) {
+    if (recorded.machine[key] === machine[key]) continue;
+    throw new Error(
+      `${folder}/bench.json is from ${key} ${recorded.machine[key]}, this is ${machine[key]}: measure all sections, or pass --out`,
+    );
+  }
+  return recorded;
+}
+
+function parseSections(text: string): Section[] {
+  return text.split(",").map((name) => {
+    const section = SECTIONS.find((known) => known === name);
+    if (section === undefined)
+      throw new InvalidArgumentError(`"${name}" is not one of ${SECTIONS.join(", ")}.`);
+    return section;
+  });
 }
 
 interface Arguments {
@@ -185,7 +196,7 @@ interface Arguments {
   allocators?: string;
   rounds: string;
   limit: string;
-  only?: string;
+  only: readonly Section[];
   out: string;
 }
 
@@ -196,14 +207,15 @@ async function bench(paths: readonly string[], options: Arguments): Promise<void
   const all = [...ours, ...others];
   const names = all.map(({ name }) => name);
   const rounds = Number(options.rounds);
-  const wanted = (section: (typeof SECTIONS)[number]): boolean =>
-    !options.only || options.only.split(",").includes(section);
+  const wanted = (section: Section): boolean => options.only.includes(section);
   const results: Results = {
     machine: describeMachine(),
     versions: existsSync(VERSIONS)
       ? (JSON.parse(readFileSync(VERSIONS, "utf8")) as Record<string, string>)
       : {},
     gzipped: Object.fromEntries(all.map(({ name, gzipped }) => [name, gzipped])),
+    // Without new figures of the traces, machine, versions and sizes stay those of the recorded ones.
+    ...(!wanted("traces") && recordedSections(options.out)),
   };
   print(
     "machine",
@@ -214,7 +226,7 @@ async function bench(paths: readonly string[], options: Arguments): Promise<void
   print(
     "allocators",
     table(
-      ["name", "version", "bytes, gzip'd"],
+      ["name", "version", "bytes, gzipped"],
       all.map(({ name, gzipped }) => [name, results.versions[name] ?? "", shown(gzipped)]),
     ),
   );
@@ -265,27 +277,39 @@ async function bench(paths: readonly string[], options: Arguments): Promise<void
     printAccesses(results.accesses);
     save(results, names, options.out);
   }
+  if (wanted("typed")) {
+    progress("typed data");
+    results.typed = await measureTyped();
+    progress("");
+    printTyped(results.typed);
+    save(results, names, options.out);
+  }
 }
 
 await new Command("bench")
   .description(
-    "Measures heapwright beside its peers: speed, memory, from wasm and from JavaScript, latency, growth.",
+    "Measures heapwright and other allocators: time, memory, latency, growth, from wasm and from JavaScript. Records the figures.",
   )
-  .argument("[traces...]", "files .rep or .rep.gz; the project's own when none is named")
-  .option("--rounds <n>", "fresh instances of each allocator; the best counts", "5")
-  .option("--limit <seconds>", "what @thi.ng/malloc may take for one trace", "20")
-  .option("--only <sections>", `some of ${SECTIONS.join(", ")}, separated by commas`)
+  .argument("[traces...]", "files .rep or .rep.gz (default: those in trace/recorded/)")
+  .option("--rounds <n>", "fresh instances of each allocator; the fastest counts", "5")
+  .option("--limit <seconds>", "time limit of @thi.ng/malloc for one trace", "20")
+  .option(
+    "--only <sections>",
+    `only these, separated by commas: ${SECTIONS.join(", ")}; without "traces", the others stay as recorded`,
+    parseSections,
+    [...SECTIONS],
+  )
   .option(
     "--allocators <names>",
     "peers to measure, separated by commas (default: all that are built)",
   )
   .option(
     "--wasm <path[=label]>",
-    "a heap.wasm to measure, repeatable",
+    "a heap.wasm to measure; may be repeated",
     (file, files: string[]) => [...files, file],
     [],
   )
-  .option("--out <folder>", "where bench.json and bench.svg go", RESULTS)
+  .option("--out <folder>", "folder for bench.json and bench.svg", RESULTS)
   .action((traces: string[], options: Arguments) =>
     bench(traces.length ? traces : ownTraces(), options),
   )

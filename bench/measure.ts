@@ -1,48 +1,27 @@
-// Measures allocators on traces, from wasm: npx tsx bench/measure.ts --help
+// Measures allocators on traces, called from wasm: npx tsx bench/measure.ts --help
 import { readdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { told } from "../trace/recorded/told.ts";
+import { orExit } from "../trace/recorded/or-exit.ts";
 import { fromWasm, HEAPWRIGHT_WASM, peers, type Allocator } from "./allocators.ts";
 import { FLOOR, footprint, hindrance, ownStage, timeOnce } from "./replay.ts";
+import type { Row, TraceResult } from "./results.ts";
 import { printTables } from "./tables.ts";
 import { readTrace, type Trace } from "./trace.ts";
 
-/** One allocator on one trace; times are ns per op less the floor, shares are of the peak of live payload. */
-export interface Row {
-  cold?: number;
-  warm?: number;
-  coldTouching?: number;
-  warmTouching?: number;
-  touched?: number;
-  reserved?: number;
-  span?: number;
-  /** Why there are no figures. */
-  failure?: string;
-}
-
-export interface TraceResult {
-  trace: string;
-  ops: number;
-  peakBytes: number;
-  /** What the harness costs, ns per op. */
-  floor: Row;
-  rows: Record<string, Row>;
-}
-
 export interface MeasureOptions {
   rounds: number;
-  /** Warm figures without touching alone. */
+  /** Measures only warm times without touching. */
   quick: boolean;
-  /** Leaves out the replay that proves contents and counts pages. */
+  /** Skips the replay that verifies contents and counts pages. */
   speedOnly: boolean;
   progress(text: string): void;
 }
 
 const TIMES = ["cold", "warm", "coldTouching", "warmTouching"] as const;
 
-/** Measures the allocators alternately on one trace, the best of a few rounds. */
+/** Measures the allocators in turn on one trace. The fastest of `rounds` counts. */
 export function measureTrace(
   trace: Trace,
   allocators: readonly Allocator[],
@@ -94,7 +73,7 @@ export function measureTrace(
   return { trace: trace.name, ops: trace.count, peakBytes: trace.peakBytes, floor, rows };
 }
 
-/** The allocators of a command line: named peers, and wasm files as PATH or PATH=label. */
+/** Returns the allocators that a command line selects: named peers, and wasm files as PATH or PATH=label. */
 export function pick(
   names: string | undefined,
   files: readonly string[],
@@ -107,14 +86,14 @@ export function pick(
     const found = fromWasm(cut < 0 ? file : file.slice(cut + 1), path);
     if (!found)
       process.stderr.write(
-        `There is no ${path}: measured without it. "npm run build" makes the project's.\n`,
+        `There is no file ${path}, so it is left out. "npm run build" makes dist/heap.wasm.\n`,
       );
     return found ?? [];
   });
   return { ours, others };
 }
 
-/** The traces of the project. */
+/** Returns the paths of the traces in trace/recorded/. */
 export function ownTraces(): string[] {
   const folder = fileURLToPath(new URL("../trace/recorded/", import.meta.url));
   return readdirSync(folder)
@@ -122,18 +101,18 @@ export function ownTraces(): string[] {
     .map((name) => folder + name);
 }
 
-/** A line of progress on stderr, written over again; nothing where stderr is not a terminal. */
+/** Shows a line of progress, which replaces the one before; nothing if stderr is not a terminal. */
 export function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
 }
 
-/** Says so when others use the machine: times are then too long, ours and theirs. */
+/** Warns if other programs use the machine: then all times are too long. */
 export function warnIfBusy(): void {
   const [load] = loadavg();
   const cores = availableParallelism();
   if (load! < cores / 2) return;
   process.stderr.write(
-    `The machine is busy (load ${load!.toFixed(1)} on ${cores} cores): times will be noisy.\n`,
+    `The machine is busy (load ${load!.toFixed(1)} on ${cores} cores), so times are unreliable.\n`,
   );
 }
 
@@ -149,23 +128,23 @@ interface Arguments {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await new Command("measure")
     .description(
-      "Measures allocators on traces, from wasm, alternately in one process. Times are ns per op less the floor.",
+      "Measures allocators on traces, called from wasm, in turn in one process. Times are ns per operation, less the floor.",
     )
-    .argument("[traces...]", "files .rep or .rep.gz; the project's own when none is named")
+    .argument("[traces...]", "files .rep or .rep.gz (default: those in trace/recorded/)")
     .option(
       "--allocators <names>",
       'peers to measure, separated by commas (default: all that are built; none: "")',
     )
     .option(
       "--wasm <path[=label]>",
-      "a heap.wasm to measure, repeatable",
+      "a heap.wasm to measure; may be repeated",
       (file, all: string[]) => [...all, file],
       [],
     )
-    .option("--rounds <n>", "fresh instances of each allocator; the best counts", "3")
-    .option("--quick", "warm figures without touching alone")
-    .option("--speed-only", "leave out the replay that proves contents and counts pages")
-    .option("--json <file>", "write the figures there too")
+    .option("--rounds <n>", "fresh instances of each allocator; the fastest counts", "3")
+    .option("--quick", "measure only warm times without touching")
+    .option("--speed-only", "skip the replay that verifies contents and counts pages")
+    .option("--json <file>", "also write the figures to this file")
     .action(async (traces: string[], options: Arguments) => {
       warnIfBusy();
       const { ours, others } = pick(options.allocators, options.wasm);
@@ -177,7 +156,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       };
       const results: TraceResult[] = [];
       for (const path of traces.length ? traces : ownTraces()) {
-        results.push(measureTrace(await told(readTrace(path)), [...ours, ...others], settings));
+        results.push(measureTrace(await orExit(readTrace(path)), [...ours, ...others], settings));
       }
       progress("");
       printTables(

@@ -1,18 +1,18 @@
-// Patterns of requests that some allocators answer with far more memory than is live, each as a function of an allocator's calls:
-//   npx tsx bench/patterns.ts [--wasm path=label]      the largest footprint of each pattern and allocator
+// Patterns of requests for which some allocators take far more memory than is live. test/engine/patterns.test.ts limits the
+// footprint of each.
 import type { Calls } from "./allocators.ts";
 
-/** What a pattern needs of an allocator. */
+/** The calls that a pattern makes. */
 export type PatternCalls = Pick<Calls, "malloc" | "realloc" | "free">;
 
-/** A pattern: `run` returns the most bytes that were live. Footprints are those of the memory, in whole pages. */
+/** A pattern. `run` returns the peak of live bytes. */
 export interface Pattern {
   readonly name: string;
   readonly what: string;
   run(calls: PatternCalls): number;
 }
 
-/** Numbers from 0 up to and without `below`, the same for each seed (xorshift). */
+/** Returns a generator of numbers from 0 to `below` - 1; the same seed gives the same numbers (xorshift). */
 export function randomFrom(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -23,7 +23,7 @@ export function randomFrom(seed: number): (below: number) => number {
   };
 }
 
-/** Live blocks with their bytes. */
+/** The live blocks and their sizes. */
 class Live {
   readonly pointers: number[] = [];
   readonly sizes: number[] = [];
@@ -41,7 +41,7 @@ class Live {
     this.most = Math.max(this.most, this.bytes);
   }
 
-  /** Frees block `index`; the last one takes its place. */
+  /** Frees block `index`. The last block takes its place in the list. */
   free(index: number): void {
     this.calls.free(this.pointers[index]!);
     this.bytes -= this.sizes[index]!;

@@ -1,8 +1,8 @@
 // Builds the peers into out/peers/: npx tsx bench/peers.ts [--again]
 //
-// dlmalloc and emmalloc as Emscripten ships them, mimalloc, wasi-libc's dlmalloc: from Debian's packages, by clang.
-// AssemblyScript's TLSF and @thi.ng/malloc: from npm's. Nothing of theirs is tracked. Where a peer can't be had it is left
-// out with a message: the bench measures those that are there.
+// dlmalloc and emmalloc as in Emscripten, mimalloc and wasi-libc's dlmalloc are built with clang from Debian's packages.
+// AssemblyScript's TLSF and @thi.ng/malloc come from npm. None of this is in the repository. A peer that cannot be built is
+// left out with a message, and the bench measures the others.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -16,16 +16,16 @@ const PEERS = `${OUT}peers/`;
 const WASI_LIBC = "/usr/lib/wasm32-wasi/libc.a";
 const PACKAGES = ["clang", "lld", "llvm-14", "wasi-libc", "libclang-rt-dev-wasm32", "dpkg-dev"];
 
-/** The release of @thi.ng/malloc that is measured. */
+/** The version of @thi.ng/malloc to measure. */
 const THI_NG = "@thi.ng/malloc@6.1.150";
 
-/** Where the versions of what was built are kept. */
+/** The file with the versions of the peers that were built. */
 export const VERSIONS = `${PEERS}versions.json`;
 
 const runs = (command: string, args: readonly string[]): boolean =>
   spawnSync(command, args).status === 0;
 
-/** Sees to it that clang builds for wasm32-wasi; installs Debian's packages where it may. */
+/** Checks that clang can build for wasm32-wasi. Root installs missing packages; others get `Unavailable`. */
 function needTools(): void {
   const ready = (): boolean =>
     existsSync(WASI_LIBC) &&
@@ -44,10 +44,10 @@ function needTools(): void {
     run("apt-get", ["install", ...options, ...PACKAGES]);
   }
   if (!ready())
-    throw new Unavailable(`clang, wasm-ld or llvm-ar-14 still missing after: ${install}`);
+    throw new Unavailable(`clang, wasm-ld or llvm-ar-14 is still missing after: ${install}`);
 }
 
-/** Compiles peers/NAME.c to a reactor that exports the C names. */
+/** Compiles peers/NAME.c to a reactor module that exports malloc, free and so on. */
 function compile(name: string, aligned: string, flags: readonly string[]): void {
   const target = [
     "--target=wasm32-wasi",
@@ -78,7 +78,7 @@ function emscripten(name: string, flags: readonly string[]): string {
   return `Emscripten ${version} (Debian)`;
 }
 
-/** How each peer is built; answers its version. */
+/** How to build each peer. A recipe returns the peer's version. */
 const RECIPES: Readonly<Record<string, () => string>> = {
   "em-dlmalloc": () => emscripten("em-dlmalloc", ["-ftls-model=local-exec"]),
   "wasi-dlmalloc": () => {
@@ -89,7 +89,7 @@ const RECIPES: Readonly<Record<string, () => string>> = {
   mimalloc: () => {
     needTools();
     const { folder, version } = sourcePackage("mimalloc");
-    // Without wasi-libc's own malloc, whose names clash with the peer's.
+    // Link with a wasi-libc without malloc: its names would clash with mimalloc's.
     const library = `${OUT}lib/`;
     mkdirSync(library, { recursive: true });
     copyFileSync(WASI_LIBC, `${library}libc.a`);
@@ -97,7 +97,7 @@ const RECIPES: Readonly<Record<string, () => string>> = {
     compile("mimalloc", "memalign", [`-I${folder}/src`, `-I${folder}/include`, `-L${library}`]);
     return `${version} (Debian)`;
   },
-  // It reads the same words under several types: under strict aliasing its realloc is compiled wrong (wasi-libc #421).
+  // emmalloc accesses the same words as several types, so strict aliasing breaks its realloc (wasi-libc #421).
   emmalloc: () => emscripten("emmalloc", ["-fno-strict-aliasing"]),
   "as-tlsf": () => {
     const manifest = createRequire(import.meta.url).resolve("assemblyscript/package.json");
@@ -113,7 +113,7 @@ const RECIPES: Readonly<Record<string, () => string>> = {
   },
 };
 
-/** Builds the peers that are missing, or all `again`. Never throws for a peer that can't be had. */
+/** Builds the missing peers, or all if `again`. A peer that cannot be built is reported, not thrown. */
 export function buildPeers(again = false): void {
   mkdirSync(PEERS, { recursive: true });
   const versions: Record<string, string> = existsSync(VERSIONS)

@@ -1,14 +1,14 @@
-// A plot as SVG text: a row a trace, panels side by side, a mark an allocator. Readable on a light and on a dark page.
+// Draws a plot as SVG: a row per trace, panels side by side, a mark per allocator. It is readable on light and dark pages.
 
 export interface Panel {
   readonly title: string;
-  /** Axis in steps of a factor (times) or of equal size (shares). */
+  /** Whether the axis is logarithmic (times) or linear (shares). */
   readonly logarithmic: boolean;
-  /** Ends of the axis; what is beyond stands at the edge. */
+  /** The ends of the axis. Values beyond are drawn at the edge. */
   readonly from: number;
   readonly to: number;
   readonly ticks: readonly number[];
-  /** The value of a series in a row; undefined where there is none. */
+  /** Returns the value of a series in a row, or undefined if there is none. */
   value(row: string, series: string): number | undefined;
 }
 
@@ -19,12 +19,12 @@ const GAP = 34;
 const TOP = 58;
 const BOTTOM = 44;
 
-/** Ours first, in the strongest colour and the largest mark; then one colour for each peer. */
+/** heapwright's colour first, which also gets the largest mark; then one colour per peer. */
 const COLOURS = ["#d6336c", "#1c7ed6", "#74b816", "#f59f00", "#7950f2", "#15aabf"];
 
 const escape = (text: string): string => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
 
-/** Where a value stands in a panel, 0 (left) to 1 (right). */
+/** Returns the position of a value in a panel, from 0 (left) to 1 (right). */
 function place({ logarithmic, from, to }: Panel, value: number): number {
   const share = logarithmic
     ? Math.log(Math.max(value, from) / from) / Math.log(to / from)
@@ -32,7 +32,7 @@ function place({ logarithmic, from, to }: Panel, value: number): number {
   return Math.min(1, Math.max(0, share));
 }
 
-/** The plot; `series` are the allocators, ours first, `caption` says machine, versions and command. */
+/** Returns the plot. `series`: the allocators, heapwright first. `caption`: the command, machine and versions. */
 export function plot(
   panels: readonly Panel[],
   rows: readonly string[],
@@ -68,7 +68,7 @@ export function plot(
       parts.push(`<text x="${x(tick)}" y="${bottom + 14}" text-anchor="middle">${tick}</text>`);
     }
     rows.forEach((row, number) => {
-      // Ours last, so that it lies on top.
+      // Draw heapwright last, so that its mark is on top.
       for (let mark = series.length - 1; mark >= 0; mark--) {
         const value = panel.value(row, series[mark]!);
         if (value === undefined) continue;

@@ -1,4 +1,4 @@
-// Replays a trace on an allocator: by the clock, or proving that every block keeps what is written into it.
+// Replays a trace on an allocator, either to time it or to verify that every block keeps its contents.
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { spawnSync } from "node:child_process";
@@ -11,7 +11,7 @@ import { runInNewContext } from "node:vm";
 import { OUT, type Allocator, type Calls, type Instance } from "./allocators.ts";
 import { Kind, OP_WORDS, type Trace } from "./trace.ts";
 
-// A way to collect the garbage between two measurements rather than within one.
+// Garbage is collected between measurements, not within them.
 setFlagsFromString("--expose-gc");
 export const collectGarbage = runInNewContext("gc") as () => void;
 
@@ -37,7 +37,7 @@ interface Fill {
   touched(): number;
 }
 
-/** Compiles a file of wasm/ when its source is newer than what was built of it. */
+/** Compiles a file of wasm/ if its source is newer than the module. */
 function compile(name: string): WebAssembly.Module {
   const source = fileURLToPath(new URL(`wasm/${name}.ts`, import.meta.url));
   const target = `${OUT}${name}.wasm`;
@@ -67,10 +67,10 @@ function makeDriver(memory: WebAssembly.Memory, calls: Calls): Driver {
     .exports as unknown as Driver;
 }
 
-/** Highest address that the floor's blocks of one trace reach: its ring, then the largest block. */
+/** The end of the floor's blocks: its ring, and then the largest block of the trace. */
 const floorBytes = (trace: Trace): number => 2 * 0x40000 + trace.largest;
 
-/** The bump pointer whose time is the price of the harness. */
+/** An allocator that does almost nothing. Its time is that of the driver, and is subtracted from the others. */
 export const FLOOR: Allocator = {
   name: "floor",
   alignment: 16,
@@ -84,7 +84,7 @@ export const FLOOR: Allocator = {
   },
 };
 
-/** Where a trace lies in a memory: its ops from `ops` to `end`, then a table of pointers. */
+/** A trace in a memory: its operations from `ops` to `end`, then a table of pointers. */
 interface Stage {
   readonly memory: WebAssembly.Memory;
   readonly ops: number;
@@ -94,7 +94,7 @@ interface Stage {
 
 const stageBytes = (trace: Trace): number => trace.count * OP_BYTES + trace.ids * 4;
 
-/** Writes the trace to `address` of the memory, and every page of its table. */
+/** Writes the trace to `address`, and touches every page of its table. */
 function setUp(trace: Trace, memory: WebAssembly.Memory, address: number): Stage {
   const end = address + trace.count * OP_BYTES;
   new Uint32Array(memory.buffer, address, trace.ops.length).set(trace.ops);
@@ -102,12 +102,12 @@ function setUp(trace: Trace, memory: WebAssembly.Memory, address: number): Stage
   return { memory, ops: address, end, table: end };
 }
 
-/** A stage outside the allocators' memories, for all of them. */
+/** Returns a stage in a separate memory, which all allocators can share. */
 export function ownStage(trace: Trace): Stage {
   return setUp(trace, new WebAssembly.Memory({ initial: Math.ceil(stageBytes(trace) / PAGE) }), 0);
 }
 
-/** A stage in a block of the allocator itself; the floor has no blocks of its own and gets pages above its ring. */
+/** Returns a stage in a block of the allocator. For the floor, which never keeps a block, it lies above the ring. */
 function guestStage(trace: Trace, allocator: Allocator, instance: Instance): Stage {
   const bytes = stageBytes(trace);
   let address: number;
@@ -123,29 +123,29 @@ function guestStage(trace: Trace, allocator: Allocator, instance: Instance): Sta
   return setUp(trace, instance.memory, address);
 }
 
-/** Why an allocator can't run a trace; undefined when it can. */
+/** Returns why an allocator cannot run a trace, or undefined if it can. */
 export function hindrance(allocator: Allocator, trace: Trace): string | undefined {
-  return trace.alignment > allocator.memalign ? "no aligned" : undefined;
+  return trace.alignment > allocator.memalign ? "no such alignments" : undefined;
 }
 
 export interface Speed {
-  /** Nanoseconds per op of the first replay in a fresh instance. */
+  /** Nanoseconds per operation of the first replay in a fresh instance. */
   cold: number;
-  /** Nanoseconds per op once the same instance has replayed the trace twice. */
+  /** Nanoseconds per operation after two replays in the same instance. */
   warm: number;
 }
 
 /** How often a warm replay is timed in one instance. */
 const WARM_SAMPLES = 3;
-/** A timing covers at least so many ops: a short trace is replayed several times for it. */
+/** The least number of operations per timing. A short trace is replayed several times. */
 const MINIMUM_OPS = 100_000;
 
-/** Allocators that have run before, with their driver: V8 replaces the code of a module while it first runs. */
+/** Allocators and drivers that have run before: V8 replaces the code of a module during its first run. */
 const warmedUp = new Set<string>();
 
 /**
- * Times one fresh instance: its first replay, then the best of several after the second. Cost: five replays.
- * `stage`: where the driver lives; undefined: in the allocator's own memory, and it touches the blocks.
+ * Times one fresh instance: the first replay, and the fastest of several after the second. Cost: five replays. Without a
+ * `stage`, the trace lies in the allocator's memory, and the driver touches the blocks.
  */
 export function timeOnce(allocator: Allocator, trace: Trace, stage?: Stage): Speed {
   const combination = `${allocator.name} ${allocator.hash} ${stage ? "alone" : "touching"}`;
@@ -175,8 +175,8 @@ export function timeOnce(allocator: Allocator, trace: Trace, stage?: Stage): Spe
 }
 
 /**
- * Nanoseconds per op of each stretch of `length` ops, by the clock, in the third replay of a fresh instance.
- * The clock's own time is in them; the last stretch may be a shorter one, and is left out.
+ * Returns the nanoseconds per operation of each stretch of `length` operations, in the third replay of a fresh instance. They
+ * include the time of reading the clock. A shorter stretch at the end is left out.
  */
 export function timeStretches(allocator: Allocator, trace: Trace, length: number): Float64Array {
   collectGarbage();
@@ -196,14 +196,14 @@ export function timeStretches(allocator: Allocator, trace: Trace, length: number
   );
 }
 
-/** Replacements of a block in one timing of timeChurn(). */
+/** Replacements per timing of timeChurn(). */
 const REPLACEMENTS = 500_000;
 /** The mean size of its blocks, in bytes. */
 const MEAN_BLOCK = 110;
 
 /**
- * Nanoseconds per op in a heap of `live` blocks (1 byte to 2 KiB) that has been fragmented by
- * replacing half of them at random: then some more, by the clock, the best of several.
+ * Returns the nanoseconds per operation in a heap of `live` blocks of 1 byte to 2 KiB. Half of them are replaced at random
+ * first, so the heap is fragmented. The fastest of several timings counts.
  */
 export function timeChurn(allocator: Allocator, live: number): number {
   collectGarbage();
@@ -223,7 +223,7 @@ export function timeChurn(allocator: Allocator, live: number): number {
   return best;
 }
 
-/** Nanoseconds of one read at random from as much memory as `live` such blocks take: what the caches make of any heap. */
+/** Returns the nanoseconds of one random read in as much memory as `live` such blocks take: what cache misses cost any heap. */
 export function timeAccess(live: number): number {
   collectGarbage();
   const bytes = Math.ceil((live * MEAN_BLOCK) / PAGE) * PAGE;
@@ -237,23 +237,23 @@ export function timeAccess(live: number): number {
 }
 
 export interface Footprint {
-  /** Bytes of 4 KiB pages that hold a nonzero byte after the replay. */
+  /** Bytes of the 4 KiB pages that contain a nonzero byte after the replay. */
   touched: number;
   /** Size of the memory after the replay, in bytes. */
   reserved: number;
-  /** From the heap's base, or the header of its lowest block, to the last byte that was written. */
+  /** Bytes from the heap's base, or the header of its lowest block, to the last byte that was written. */
   span: number;
 }
 
-/** The most that an allocator puts in front of a block, in bytes. */
+/** The largest header of a block among the allocators, in bytes. */
 const LARGEST_HEADER = 16;
 
-/** A block that is not as it has to be. */
+/** A block whose contents, alignment or pointer is wrong. */
 export class Damage extends Error {}
 
 /**
- * Replays the trace once, fills every block, and proves the fill before each free and after each realloc, the zeroes of
- * each calloc, and the alignments. Throws Damage where the allocator breaks a promise.
+ * Replays the trace once and fills every block. Verifies the contents before each free and after each realloc, the zeros of
+ * each calloc, and the alignments. Throws `Damage` at the first fault.
  */
 export function verify(allocator: Allocator, trace: Trace): Footprint {
   collectGarbage();
@@ -276,7 +276,8 @@ export function verify(allocator: Allocator, trace: Trace): Footprint {
     };
     const old = pointers[id]!;
     if (kind === Kind.free) {
-      if (intact(old, sizes[id]!, id) !== sizes[id]!) damage("its content changed before its free");
+      if (intact(old, sizes[id]!, id) !== sizes[id]!)
+        damage("its contents changed before it was freed");
       instance.free(old);
       continue;
     }
@@ -292,12 +293,13 @@ export function verify(allocator: Allocator, trace: Trace): Footprint {
     pointer >>>= 0;
     pointers[id] = pointer;
     lowest = Math.min(lowest, pointer);
-    if (pointer === 0) damage(`no memory for ${size} bytes`);
+    if (pointer === 0) damage(`out of memory for ${size} bytes`);
     if (pointer % alignment !== 0) damage(`not aligned to ${alignment} bytes`);
     if (kind === Kind.calloc && zeroes(pointer, size) !== size)
       damage("calloc left a nonzero byte");
     const kept = Math.min(sizes[id]!, size);
-    if (kind === Kind.realloc && intact(pointer, kept, id) !== kept) damage("realloc lost content");
+    if (kind === Kind.realloc && intact(pointer, kept, id) !== kept)
+      damage("realloc did not keep the contents");
     sizes[id] = size;
     fill(pointer, size, id);
   }
@@ -305,13 +307,13 @@ export function verify(allocator: Allocator, trace: Trace): Footprint {
   return { touched: touched(), reserved: memory.buffer.byteLength, span: reach() - base };
 }
 
-/** Where footprints are kept: they are the same in every run. */
+/** The cache of footprints, which are the same in every run. */
 const FOOTPRINTS = `${OUT}footprints.json`;
 const footprints: Record<string, Footprint> = existsSync(FOOTPRINTS)
   ? (JSON.parse(readFileSync(FOOTPRINTS, "utf8")) as Record<string, Footprint>)
   : {};
 
-/** verify(), done once for each module and trace; a string says why it failed. */
+/** Returns the result of verify(), from the cache if possible; or a string that says why it failed. */
 export function footprint(allocator: Allocator, trace: Trace): Footprint | string {
   const key = createHash("sha256").update(allocator.hash).update(trace.ops).digest("hex");
   const known = footprints[key];
@@ -319,7 +321,7 @@ export function footprint(allocator: Allocator, trace: Trace): Footprint | strin
   try {
     const found = verify(allocator, trace);
     footprints[key] = found;
-    // A run that is stopped here leaves the old file whole.
+    // Rename a new file, so that an interrupted run never leaves half a file.
     writeFileSync(`${FOOTPRINTS}.new`, JSON.stringify(footprints));
     renameSync(`${FOOTPRINTS}.new`, FOOTPRINTS);
     return found;

@@ -1,38 +1,39 @@
-// The figures as tables: one for each figure, a row a trace, a column an allocator, and ours against the best peer.
+// Prints one table per figure: a row per trace, a column per allocator, and heapwright compared with the best peer.
 import Table from "cli-table3";
-import type { Row, TraceResult } from "./measure.ts";
+import type { Row, TraceResult } from "./results.ts";
 
 interface Figure {
   readonly field: Exclude<keyof Row, "failure">;
   readonly title: string;
-  /** Is more better? Then it is a share, shown in percent and compared in points. */
+  /** Whether it is a share: more is better, shown in percent, compared in percentage points. */
   readonly share: boolean;
 }
 
 export const FIGURES: readonly Figure[] = [
-  { field: "warm", title: "warm, ns per op less the floor", share: false },
-  { field: "cold", title: "cold, ns per op less the floor", share: false },
-  { field: "warmTouching", title: "warm, touching, ns per op less the floor", share: false },
-  { field: "coldTouching", title: "cold, touching, ns per op less the floor", share: false },
-  { field: "touched", title: "peak payload / touched pages, %", share: true },
-  { field: "reserved", title: "peak payload / memory size, %", share: true },
+  { field: "warm", title: "warm, ns per operation less the floor", share: false },
+  { field: "cold", title: "cold, ns per operation less the floor", share: false },
+  { field: "warmTouching", title: "warm, touching, ns per operation less the floor", share: false },
+  { field: "coldTouching", title: "cold, touching, ns per operation less the floor", share: false },
+  { field: "touched", title: "peak of live bytes / touched pages, %", share: true },
+  { field: "reserved", title: "peak of live bytes / memory size, %", share: true },
   {
     field: "span",
-    title: "peak payload / heap from its first to its last used byte, %",
+    title: "peak of live bytes / heap from its first to its last used byte, %",
     share: true,
   },
 ];
 
-/** Times below this are noise around the floor, ns. */
+/** Nanoseconds below which a time is noise around the floor. */
 const LEAST = 0.1;
 
+/** Returns the geometric mean. */
 export function geomean(values: readonly number[]): number {
   return Math.exp(
     values.reduce((sum, value) => sum + Math.log(Math.max(value, LEAST / 100)), 0) / values.length,
   );
 }
 
-/** The best of some allocators' figures on one trace; undefined when none has one. */
+/** Returns the best figure of the named allocators on one trace, or undefined if none has one. */
 export function best(
   result: TraceResult,
   names: readonly string[],
@@ -46,7 +47,7 @@ export function best(
 const show = (value: number, share: boolean): string =>
   share ? (value * 100).toFixed(1) : value.toFixed(1);
 
-/** A table without lines between its rows, numbers to the right. */
+/** Returns a table without lines between its rows. Columns after the first are aligned to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const plain = new Table({
     head: [...head],
@@ -74,7 +75,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return plain.toString();
 }
 
-/** Prints each figure there is. The last columns: ours as a factor of the best peer (times) or in points above it (shares). */
+/** Prints a table for each figure. The last columns compare heapwright with the best peer: a factor for times, percentage points for shares. */
 export function printTables(
   results: readonly TraceResult[],
   ours: readonly string[],
@@ -134,6 +135,6 @@ export function printTables(
   if (failures.length) process.stdout.write(`\nwithout figures\n${failures.join("\n")}\n`);
   const floors = results.map(({ floor }) => floor.warm!);
   process.stdout.write(
-    `\nfloor: ${Math.min(...floors).toFixed(1)} to ${Math.max(...floors).toFixed(1)} ns per op\n`,
+    `\nfloor: ${Math.min(...floors).toFixed(1)} to ${Math.max(...floors).toFixed(1)} ns per operation\n`,
   );
 }

@@ -1,29 +1,29 @@
-// A recorded trace in the form the driver replays.
+// Reads a recorded trace into the form that the driver replays.
 import { traceName } from "../cli/report.ts";
 import { CALLOC, FREE, FREE_NULL, MALLOC, MEMALIGN, REALLOC } from "../trace/ops.ts";
 import { openTrace, traceSource } from "../trace/read.ts";
 
-/** The kinds of op, in the low bits of an op's first word; from REALLOC on they name a live id. */
+/** The kinds of operation, in the low bits of its first word. `realloc` and `free` name a live id. */
 export const Kind = { malloc: 0, calloc: 1, memalign: 2, realloc: 3, free: 4 } as const;
 
-/** The words of one op: `id << 8 | log2(alignment) << 3 | kind`, then the size in bytes. */
+/** The words of one operation: `id << 8 | log2(alignment) << 3 | kind`, then the size in bytes. */
 export const OP_WORDS = 2;
 
 export interface Trace {
   readonly name: string;
-  /** Two words an op, the frees of what the program left live at the end included. */
+  /** Two words per operation, including frees at the end of the blocks that the program left live. */
   readonly ops: Uint32Array;
-  /** How many ops there are. */
+  /** The number of operations. */
   readonly count: number;
-  /** How many of them were recorded; those after free what was live then. */
+  /** How many of them were recorded. The others are the frees at the end. */
   readonly recorded: number;
-  /** The ids that ops name are 0 to ids - 1. */
+  /** The number of ids, which are 0 to `ids` - 1. */
   readonly ids: number;
-  /** The most payload that was live at once, in bytes. */
+  /** The peak of live bytes. */
   readonly peakBytes: number;
-  /** The strictest alignment an op asks for, 0 when none does. */
+  /** The largest alignment that is requested, or 0 if none is. */
   readonly alignment: number;
-  /** The largest size of one op, in bytes. */
+  /** The largest size of a request, in bytes. */
   readonly largest: number;
 }
 
@@ -35,18 +35,18 @@ const KINDS: Readonly<Record<number, number>> = {
   [FREE]: Kind.free,
 };
 
-/** An op names its id in 24 bits. */
+/** An id has 24 bits. */
 const MOST_IDS = 2 ** 24;
 
-/** Reads a trace (.rep or .rep.gz), its first `limit` ops. Throws TraceError where it is not one. */
+/** Reads the first `limit` operations of a trace (.rep or .rep.gz). Throws TraceError if the trace is invalid. */
 export async function readTrace(path: string, limit = Infinity): Promise<Trace> {
   const { header, chunks } = await openTrace(traceSource(path));
   const { ids } = header;
   if (ids > MOST_IDS)
-    throw new Error(`${path}: ${ids} ids, the bench's driver takes ${MOST_IDS} at most`);
+    throw new Error(`${path}: has ${ids} ids; the bench supports at most ${MOST_IDS}`);
   const most = Math.min(header.ops, limit);
   const words = new Uint32Array((most + ids) * OP_WORDS);
-  /** Size of each live id, -1 for the others. */
+  /** The size of each live id, or -1. */
   const sizes = new Float64Array(ids).fill(-1);
   let count = 0;
   let liveBytes = 0;

@@ -1,4 +1,4 @@
-/* dlmalloc as Emscripten ships it. */
+/* dlmalloc as in Emscripten. */
 #define __EMSCRIPTEN__ 1
 #define MALLOC_ALIGNMENT 8
 #include <emscripten.h>

@@ -1,4 +1,4 @@
-/* emmalloc as Emscripten ships it. */
+/* emmalloc as in Emscripten. */
 #define __EMSCRIPTEN__ 1
 #include <emscripten.h>
 

@@ -1,4 +1,4 @@
-/* mimalloc under the C names. */
+/* mimalloc as malloc, free and so on. */
 #include "static.c"
 
 void *malloc(size_t bytes) { return mi_malloc(bytes); }
@@ -7,5 +7,5 @@ void *calloc(size_t count, size_t bytes) { return mi_calloc(count, bytes); }
 void *realloc(void *pointer, size_t bytes) { return mi_realloc(pointer, bytes); }
 void *memalign(size_t alignment, size_t bytes) { return mi_memalign(alignment, bytes); }
 
-/* What wasi-libc's atexit calls; its own stands in the object file of its malloc. */
+/* wasi-libc's atexit calls this. wasi-libc defines it in the object file of its malloc, which is left out. */
 void *__libc_calloc(size_t count, size_t bytes) { return mi_calloc(count, bytes); }

@@ -1,2 +1,2 @@
-/* wasi-libc's own malloc; the linker exports the names. */
+/* The malloc of wasi-libc. The linker exports its functions. */
 #include <stdlib.h>

@@ -1,31 +1,31 @@
-// The driver replays a trace inside wasm: it calls the allocator's exports directly, instance to instance, and keeps no
-// data of its own, so that it can live in a memory of its own or as a guest in the allocator's.
+// The driver replays a trace inside wasm and calls the allocator's exports directly. It has no data of its own, so it can use a
+// separate memory or the allocator's.
 //
 //   an op, 8 bytes      | id << 8 | log2(alignment) << 3 | kind | size in bytes |
 //   kind                0 malloc  1 calloc  2 memalign  3 realloc  4 free
-//   the table           one pointer (4 bytes) for each id
+//   the table           one pointer (4 bytes) per id
 //
-// Every function takes the ops from `op` up to `end`, and answers where it stopped: `end`, or the op that got no memory.
+// Every replay runs the operations from `op` to `end`. It returns `end`, or the address of the operation that got no memory.
 
 declare function malloc(bytes: usize): usize;
 declare function calloc(count: usize, bytes: usize): usize;
 declare function memalign(alignment: usize, bytes: usize): usize;
 declare function realloc(pointer: usize, bytes: usize): usize;
 declare function free(pointer: usize): void;
-/** Milliseconds since some start. */
+/** Milliseconds since an arbitrary time. */
 declare function now(): f64;
 
-/** What the touching replay has read, so that its reads are not optimised away. */
+/** The sum of what the touching replay read, so that its reads are not optimised away. */
 export let read: u32 = 0;
 
-// The dispatch below is written out in every loop: a call in between would be measured with the rest.
+// The dispatch is repeated in every loop, because a call would add to the measured time.
 
-/** The alignment of a memalign, in bytes. */
+/** Returns the alignment of a memalign, in bytes. */
 function alignmentOf(word: u32): usize {
   return 1 << ((word >>> 3) & 31);
 }
 
-/** The allocator alone: blocks are neither read nor written. */
+/** Replays without touching: blocks are neither read nor written. */
 export function replay(op: usize, end: usize, table: usize): usize {
   while (op < end) {
     const word = load<u32>(op);
@@ -48,7 +48,7 @@ export function replay(op: usize, end: usize, table: usize): usize {
   return op;
 }
 
-/** As a program feels it: first and last word written when a block comes, the first one read before it goes. */
+/** Replays and touches blocks, as a program does: writes the first and last word of each new block, reads the first before a free. */
 export function replayTouching(op: usize, end: usize, table: usize): usize {
   let sum: u32 = 0;
   while (op < end) {
@@ -80,7 +80,7 @@ export function replayTouching(op: usize, end: usize, table: usize): usize {
   return op;
 }
 
-/** By the clock, `stretch` bytes of ops at a time; `samples` gets the milliseconds of each stretch, 8 bytes. */
+/** Replays and times each stretch of `stretch` bytes of operations. Stores its milliseconds (8 bytes) at `samples`. */
 export function replayTimed(
   op: usize,
   end: usize,
@@ -100,20 +100,20 @@ export function replayTimed(
   return op;
 }
 
-/** A size as small programs ask for: 4 of 5 up to 128 bytes, 1 of 100 up to 2 KiB, the rest up to 512 bytes. */
+/** Returns a typical size: 80% are up to 128 bytes, 19% up to 512 bytes, 1% up to 2 KiB. */
 function sizeFrom(random: u32): u32 {
   const share = random % 100;
   return 1 + ((random >>> 8) & (share < 80 ? 127 : share < 99 ? 511 : 2047));
 }
 
-/** The next state of a generator of random words (xorshift). */
+/** Returns the next random word (xorshift). */
 function following(random: u32): u32 {
   random ^= random << 13;
   random ^= random >>> 17;
   return random ^ (random << 5);
 }
 
-/** Takes `count` blocks of random sizes into the table; answers how many it got. */
+/** Allocates `count` blocks of random sizes into the table. Returns how many it got. */
 export function populate(table: usize, count: u32, seed: u32): u32 {
   let random = seed;
   for (let i: u32 = 0; i < count; i++) {
@@ -125,7 +125,7 @@ export function populate(table: usize, count: u32, seed: u32): u32 {
   return count;
 }
 
-/** `rounds` times: frees one of `count` live blocks, picked at random, and takes one of another size in its place. */
+/** Replaces a random one of `count` live blocks by a block of another size, `rounds` times. Returns the number of replacements. */
 export function churn(table: usize, count: u32, rounds: u32, seed: u32): u32 {
   let random = seed;
   for (let i: u32 = 0; i < rounds; i++) {
@@ -140,7 +140,7 @@ export function churn(table: usize, count: u32, rounds: u32, seed: u32): u32 {
   return rounds;
 }
 
-/** Reads `rounds` words of the first `bytes` bytes, each where the one before it sends it: what a random access costs. */
+/** Reads `rounds` random words of the first `bytes` bytes. Each address depends on the word before, so reads cannot overlap. */
 export function wander(bytes: u32, rounds: u32, seed: u32): u32 {
   let random = seed;
   for (let i: u32 = 0; i < rounds; i++)

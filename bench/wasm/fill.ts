@@ -1,11 +1,11 @@
-// Fills blocks and proves that nobody else wrote into them; a guest in the allocator's memory without data of its own.
+// Fills blocks, and verifies later that nothing else wrote into them. It uses the allocator's memory and has no data of its own.
 
-/** What the 4 bytes at `offset` of a block filled from `seed` hold: none of them 0, and no two places alike. */
+/** Returns the 4 bytes for `offset` of a block filled from `seed`. None of the bytes is 0. */
 function pattern(seed: u32, offset: u32): u32 {
   return ((seed + offset) * 0x9e3779b1) | 0x01010101;
 }
 
-/** Writes the pattern of `seed` over `bytes` bytes. */
+/** Fills `bytes` bytes with the pattern of `seed`. */
 export function fill(pointer: u32, bytes: u32, seed: u32): void {
   let at: u32 = 0;
   for (; at + 4 <= bytes; at += 4) store<u32>(pointer + at, pattern(seed, at));
@@ -13,7 +13,7 @@ export function fill(pointer: u32, bytes: u32, seed: u32): void {
     store<u8>(pointer + at, <u8>rest);
 }
 
-/** How many of the first `bytes` bytes hold the pattern of `seed` still: `bytes` when all is well. */
+/** Returns how many bytes from the start match the pattern of `seed`: `bytes` if all do. */
 export function intact(pointer: u32, bytes: u32, seed: u32): u32 {
   let at: u32 = 0;
   for (; at + 4 <= bytes; at += 4) if (load<u32>(pointer + at) != pattern(seed, at)) return at;
@@ -23,21 +23,21 @@ export function intact(pointer: u32, bytes: u32, seed: u32): u32 {
   return at;
 }
 
-/** How many of the first `bytes` bytes are 0. */
+/** Returns how many bytes from the start are 0: `bytes` if all are. */
 export function zeroes(pointer: u32, bytes: u32): u32 {
   let at: u32 = 0;
   while (at < bytes && !load<u8>(pointer + at)) at++;
   return at;
 }
 
-/** Address after the last nonzero byte, to 4 bytes. */
+/** Returns the address after the last nonzero word. */
 export function reach(): f64 {
   let words = (<u32>memory.size()) << 14;
   while (words && !load<u32>((words - 1) << 2)) words--;
   return <f64>words * 4;
 }
 
-/** Bytes of 4 KiB pages that hold any nonzero byte. */
+/** Returns the bytes of all 4 KiB pages that contain a nonzero byte. */
 export function touched(): f64 {
   let bytes: f64 = 0;
   const pages = (<u32>memory.size()) << 4;

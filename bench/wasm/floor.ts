@@ -1,7 +1,7 @@
-// The floor: a bump pointer that never frees. What the driver takes with it is the price of the harness.
-// It runs in a ring of RING bytes, so that touching its blocks stays within the caches; blocks overlap.
+// The floor: a bump pointer that never frees. The driver's time with it is the time of the driver itself.
+// Blocks lie in a ring of RING bytes and overlap, so that touching them stays within the caches.
 
-/** Bytes below the ring; a pointer is never 0. */
+/** Bytes below the ring, so that a pointer is never 0. */
 const BASE: usize = 0x10000;
 const RING: usize = 0x40000;
 

@@ -1,4 +1,4 @@
-// AssemblyScript's TLSF under the C names. It has no aligned allocation: every block is aligned to 16 bytes.
+// AssemblyScript's TLSF as malloc, free and so on. It has no aligned allocation: every block is 16-byte aligned.
 
 export function malloc(bytes: usize): usize {
   return heap.alloc(bytes);

@@ -1,4 +1,4 @@
-// What AssemblyScript knows by itself, said for tsc: its number types and the few builtins used here.
+// AssemblyScript's number types and the builtins used here, for tsc.
 type i32 = number;
 type u8 = number;
 type u32 = number;

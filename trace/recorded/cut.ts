@@ -1,5 +1,5 @@
 /**
- * Cuts a trace to its first ops, as the traces in this folder were cut:
+ * Cuts a trace to its first operations, as the traces in this folder were cut:
  *
  *     npx tsx trace/recorded/cut.ts whole.rep.gz 100000 > trace/recorded/name.rep.gz
  */
@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 
 import { openTrace, traceSource } from "../read.ts";
 import { firstOps, traceText } from "../write.ts";
-import { told } from "./told.ts";
+import { orExit } from "./or-exit.ts";
 
 async function cut(path: string, ops: number): Promise<Uint8Array> {
   const { chunks, header } = await openTrace(traceSource(path));
@@ -20,4 +20,4 @@ if (path === undefined || !/^\d+$/.test(ops ?? "")) {
   console.error("usage: npx tsx trace/recorded/cut.ts TRACE OPS > CUT.rep.gz");
   process.exit(2);
 }
-process.stdout.write(await told(cut(path, Number(ops))));
+process.stdout.write(await orExit(cut(path, Number(ops))));

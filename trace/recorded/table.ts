@@ -1,15 +1,33 @@
 /**
- * Prints the rows of the table in README.md, one a trace:
+ * Prints what traces contain, one row per trace, as in the table of trace/README.md:
  *
  *     npx tsx trace/recorded/table.ts trace/recorded/*.rep.gz
  */
 
+import { fileURLToPath } from "node:url";
+
 import { traceName } from "../../cli/report.ts";
 import { CALLOC, FREE, FREE_NULL, MALLOC, MEMALIGN, REALLOC } from "../ops.ts";
 import { openTrace, traceSource } from "../read.ts";
-import { told } from "./told.ts";
+import { orExit } from "./or-exit.ts";
 
-async function rowOf(path: string): Promise<string> {
+/** The titles of the columns. */
+export const COLUMNS = [
+  "trace",
+  "ops",
+  "a",
+  "z",
+  "m",
+  "r",
+  "f",
+  "peak bytes",
+  "peak blocks",
+  "median",
+  "threads",
+] as const;
+
+/** Returns a trace's cells. Throws TraceError if the trace is invalid. */
+export async function rowOf(path: string): Promise<string[]> {
   const kinds = new Map<number, number>();
   const threads = new Set<number>();
   const live = new Map<number, number>();
@@ -36,7 +54,7 @@ async function rowOf(path: string): Promise<string> {
     }
   }
   sizes.sort((a, b) => a - b);
-  const columns = [
+  const figures = [
     header.ops,
     ...[MALLOC, CALLOC, MEMALIGN, REALLOC, FREE].map((kind) => kinds.get(kind) ?? 0),
     peakBytes,
@@ -44,8 +62,11 @@ async function rowOf(path: string): Promise<string> {
     sizes[sizes.length >> 1] ?? 0,
     threads.size,
   ];
-  const figures = columns.map((figure) => figure.toLocaleString("en-US"));
-  return `| ${traceName(path)} | ${figures.join(" | ")} |`;
+  return [traceName(path), ...figures.map((figure) => figure.toLocaleString("en-US"))];
 }
 
-for (const path of process.argv.slice(2)) console.log(await told(rowOf(path)));
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const path of process.argv.slice(2)) {
+    console.log(`| ${(await orExit(rowOf(path))).join(" | ")} |`);
+  }
+}

@@ -1,4 +1,4 @@
-/* The little of Emscripten that its allocators ask for, so that clang alone builds them for wasm32-wasi. */
+/* The parts of Emscripten that its allocators need, so that clang can build them for wasm32-wasi. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -20,7 +20,7 @@ static inline size_t emscripten_get_heap_max(void) { return 65535u * PAGE_BYTES;
 
 extern unsigned char __heap_base;
 
-/* Moves the program break; memory grows by what is missing. */
+/* Moves the program break, and grows the memory if necessary. */
 static void *em_sbrk(intptr_t increment) {
   static uintptr_t program_break;
   if (program_break == 0) program_break = ((uintptr_t)&__heap_base + 15) & ~(uintptr_t)15;
