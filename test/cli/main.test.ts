@@ -1,0 +1,97 @@
+/** The command as a whole: help, mistyped arguments, and output that is closed or cannot be written. */
+
+import { spawn } from "node:child_process";
+import { openSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+
+import { describe, expect, test } from "vitest";
+
+import { CLI, folder, good, heapwright, large, start } from "./run-cli.ts";
+
+describe("heapwright", () => {
+  test.each([[], ["replay"], ["compare"], ["link"]])("%s --help and --version", async (...verb) => {
+    const help = await heapwright(...verb, "--help");
+    expect(help).toMatchObject({ code: 0, err: "" });
+    expect(help.out).toContain(`Usage: heapwright ${verb.join("")}`);
+    expect(help.out).toContain(`\nExamples:\n  heapwright ${verb[0] ?? "replay"} `);
+    expect(help.out).not.toMatch(/default: \[|undefined/);
+    expect(Math.max(...help.out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+    const version = await heapwright(...verb, "--version");
+    expect(version).toMatchObject({ code: 0, err: "" });
+    expect(version.out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test.each([
+    [[], "Usage: heapwright"],
+    [["play"], "heapwright: unknown command 'play'"],
+    [["replya"], "(Did you mean replay?)"],
+    [["compar", good], "(Did you mean compare?)"],
+    [["linc"], "(Did you mean link?)"],
+    [["replay", "--jsno", good], "(Did you mean --json?)"],
+    [["replay"], "heapwright: missing required argument 'trace'"],
+    [["replay", "--fast", good], "heapwright: unknown option '--fast'"],
+    [["replay", "--engine", "steam", good], "Allowed choices are wasm, js, auto."],
+    [["replay", "--memory", "core", good], "Allowed choices are wasm, shared, arraybuffer"],
+    [["replay", "--margin", "much", good], "'much' is invalid. Expected a number of bytes"],
+    [["replay", "--limit", "5G", good], "'5G' is invalid. Expected a number of bytes up to 4G"],
+    [["replay", "--limit", "0", good], "Expected at least 1 byte"],
+    [["replay", "--check", "0", good], "'0' is invalid. Expected a number of ops, 1 or more."],
+    [["replay", "-", good, "-"], "Standard input can be named once."],
+    [["compare", "-", "-"], "Standard input can be named once."],
+    [["compare", "--fit", "best,worst", good], "Allowed choices are best, first, next."],
+  ])("%j is refused with what is wrong", async (args, message) => {
+    const { code, out, err } = await heapwright(...args);
+    expect(code).toBe(2);
+    expect(out).toBe("");
+    expect(err).toContain(message);
+  });
+
+  test("a setting that no heap can have", async () => {
+    const args = ["--engine", "wasm", "--memory", "arraybuffer", good];
+    const { code, out, err } = await heapwright("replay", ...args);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toMatch(/^heapwright: .+\n$/);
+  });
+
+  test("a reader that stops early is no error", async () => {
+    const child = start(["replay", good]);
+    child.stdin!.end();
+    child.stdout!.destroy();
+    const closed = new Promise<number | null>((resolve) => child.on("close", resolve));
+    expect(await text(child.stderr!)).toBe("");
+    expect(await closed).toBe(0);
+  });
+
+  test("what can't be written is said, in one sentence; where that can't be either, the exit status says it", async () => {
+    // Open for reading only.
+    const closed = openSync(good, "r");
+    const end = (args: readonly string[], out: "pipe" | number, err: "pipe" | number) =>
+      spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", out, err] });
+    for (const args of [["replay", good], ["compare", good], ["--help"], ["replay", "--help"]]) {
+      const child = end(args, closed, "pipe");
+      const code = new Promise((resolve) => child.on("close", resolve));
+      expect(await text(child.stderr!)).toMatch(
+        /^heapwright: standard output can't be written: EBADF[^\n]*\n$/,
+      );
+      expect(await code).toBe(2);
+    }
+    for (const [args, code] of [
+      [["replay", join(folder, "none.rep")], 2],
+      [["replay", "--fast", good], 2],
+      [["replay", "--limit", "1M", large], 1],
+    ] as const) {
+      const child = end(args, "pipe", closed);
+      child.stdout!.resume();
+      expect(await new Promise((resolve) => child.on("close", resolve))).toBe(code);
+    }
+  });
+
+  test("nobody reads what is wrong: the exit status still says it", async () => {
+    const child = start(["replay", join(folder, "none.rep")]);
+    child.stdin!.end();
+    child.stderr!.destroy();
+    child.stdout!.resume();
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(2);
+  });
+});
