@@ -1,4 +1,4 @@
-/** A heap of known addresses for tests of what runs on heaps: blocks lie one after the other and are never used again. */
+/** A heap with known addresses, for tests of code that runs on heaps: blocks follow each other, and no address is used twice. */
 
 import type { Heap } from "../../src/index.ts";
 import type { ReplayHeap } from "../../trace/replay.ts";
