@@ -12,7 +12,7 @@ export default defineConfig({
       },
       {
         // The engine's source runs over the counting seam: "#memory" is engine/memory/counting.ts (package.json, imports).
-        test: { name: "engine", include: ["test/engine/*.test.ts"], testTimeout: 30_000 },
+        test: { name: "engine", include: ["test/engine/**/*.test.ts"], testTimeout: 30_000 },
         ssr: { resolve: { conditions: ["counting", "module", "node"] } },
       },
       {

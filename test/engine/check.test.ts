@@ -62,8 +62,8 @@ import * as inspector from "../../engine/inspect/exports.ts";
 import { CHUNK_BYTES } from "../../engine/map.ts";
 import * as seam from "../../engine/memory/counting.ts";
 import { GROUP } from "../../engine/slabs.ts";
-import { type Engine, PAGE, PINNED, resizable } from "./engines.ts";
-import { blocksOf, brokenIn, setWord, word, wordsOf } from "./picture.ts";
+import { brokenIn, type Engine, PAGE, PINNED, resizable } from "./engines.ts";
+import { blocksOf, setWord, word, wordsOf } from "../suite/picture.ts";
 import { DEFAULT_SMALL, FIT, TestHeap } from "./test-heap.ts";
 
 const engine: Engine = { ...exported, ...inspector };

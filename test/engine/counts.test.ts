@@ -12,7 +12,7 @@ import * as inspector from "../../engine/inspect/exports.ts";
 import { MOVES_AT, useHeap } from "../../engine/control.ts";
 import * as seam from "../../engine/memory/counting.ts";
 import { resizable } from "./engines.ts";
-import { word } from "./picture.ts";
+import { word } from "../suite/picture.ts";
 import { DEFAULT_SMALL, FIT, TestHeap } from "./test-heap.ts";
 
 const engine = { ...exports, ...inspector };

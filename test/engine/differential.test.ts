@@ -13,15 +13,15 @@ import { mount } from "../../engine/memory/counting.ts";
 import { CALLOC, FREE, MALLOC, MEMALIGN, type OpChunk, REALLOC } from "../../trace/ops.ts";
 import { openTrace, traceSource } from "../../trace/read.ts";
 import {
+  brokenIn,
   bytesOf,
   createEngine,
   type Engine,
-  FORMS,
   type Form,
+  FORMS,
   PINNED,
   wasmMemory,
 } from "./engines.ts";
-import { brokenIn } from "./picture.ts";
 import { type Answer, create, type Creation, creations, programs, Runner } from "./programs.ts";
 import { DEFAULT_SMALL, FIT } from "./test-heap.ts";
 

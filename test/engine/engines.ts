@@ -28,6 +28,13 @@ const pinnedWasm = new WebAssembly.Module(
 const generated = (name: string): string =>
   new URL(`../../tools/build/generated/${name}`, import.meta.url).href;
 
+/** Entries of a walk: 0 free block, 1 block in use, 2 free slot, 3 slot in use, 4 metadata, 5 foreign region. */
+export interface Entry {
+  readonly address: number;
+  readonly size: number;
+  readonly kind: number;
+}
+
 /** Whether these tests run with metadata that never moves; the JavaScript engine has the plain layout only. */
 export { PINNED };
 
@@ -94,4 +101,25 @@ export function bytesOf(memory: AnyMemory): Uint8Array {
 /** A copy of all that the memory holds. */
 export function imageOf(memory: AnyMemory): Buffer {
   return Buffer.from(bytesOf(memory));
+}
+
+/** The entries that the engine's own walk lists. */
+export function walkOf(engine: Engine): Entry[] {
+  const entries: Entry[] = [];
+  for (let p = engine.heap_walk(0); p !== 0; p = engine.heap_walk(p)) {
+    const previous = entries.at(-1)?.address ?? 0;
+    if (p >>> 0 <= previous) throw new Error(`the walk goes from ${previous} to ${p >>> 0}`);
+    entries.push({
+      address: p >>> 0,
+      size: engine.heap_walked_size() >>> 0,
+      kind: engine.heap_walked_kind(),
+    });
+  }
+  return entries;
+}
+
+/** The invariant that `heap_check` finds violated: "B3"; "" if all hold. */
+export function brokenIn(engine: Engine): string {
+  const code = engine.heap_check();
+  return code === 0 ? "" : `${String.fromCharCode(code >> 8)}${code & 255}`;
 }

@@ -8,7 +8,7 @@ import { describe, expect, test } from "vitest";
 import { HEADER, MAX_SIZE, QUICK } from "../../engine/block.ts";
 import { CELL, CONTROL } from "../../engine/control.ts";
 import { FORMS, PAGE, PINNED, wasmMemory } from "./engines.ts";
-import { setWord, word } from "./picture.ts";
+import { setWord, word } from "../suite/picture.ts";
 import { type ErrorName } from "./error-names.ts";
 import { DEFAULT_SMALL, heapOf, type TestHeap, uncreated } from "./test-heap.ts";
 

@@ -10,9 +10,9 @@ import * as exports from "../../engine/exports.ts";
 import * as inspector from "../../engine/inspect/exports.ts";
 import { SMALL_AT, useHeap } from "../../engine/control.ts";
 import * as seam from "../../engine/memory/counting.ts";
-import { imageOf, PAGE, PINNED, resizable } from "./engines.ts";
+import { brokenIn, imageOf, PAGE, PINNED, resizable } from "./engines.ts";
 import { type Beginning, beginnings, calls, type Call, compare, Model } from "./model.ts";
-import { brokenIn, word } from "./picture.ts";
+import { word } from "../suite/picture.ts";
 import { ERRORS } from "./error-names.ts";
 import { DEFAULT_SMALL, TestHeap } from "./test-heap.ts";
 

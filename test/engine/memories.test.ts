@@ -15,7 +15,7 @@ import {
   resizable,
   wasmMemory,
 } from "./engines.ts";
-import { blocksOf } from "./picture.ts";
+import { blocksOf } from "../suite/picture.ts";
 import { DEFAULT_SMALL, heapOf, TestHeap, uncreated } from "./test-heap.ts";
 
 const MIB = 2 ** 20;

@@ -8,8 +8,7 @@ import { expect } from "vitest";
 
 import { MAX_SIZE } from "../../engine/block.ts";
 import { CONTROL } from "../../engine/control.ts";
-import { PAGE } from "./engines.ts";
-import { brokenIn } from "./picture.ts";
+import { brokenIn, PAGE } from "./engines.ts";
 import { ERRORS } from "./error-names.ts";
 import { DEFAULT_SMALL, FIT, type TestHeap } from "./test-heap.ts";
 

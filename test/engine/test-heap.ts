@@ -3,9 +3,18 @@
 import { expect, onTestFinished } from "vitest";
 
 import type { AnyMemory } from "../../engine/memory/any-memory.ts";
-import { bytesOf, createEngine, type Engine, type Form, wasmMemory } from "./engines.ts";
+import {
+  brokenIn,
+  bytesOf,
+  createEngine,
+  type Engine,
+  type Entry,
+  type Form,
+  walkOf,
+  wasmMemory,
+} from "./engines.ts";
 import { type ErrorName, ERRORS } from "./error-names.ts";
-import { blocksOf, brokenIn, type Entry, pictureFrom, walkOf } from "./picture.ts";
+import { blocksOf, pictureFrom } from "../suite/picture.ts";
 
 export const FIT = { best: 0, first: 1, next: 2 } as const;
 /** Largest size for slabs unless a heap asks for less. */

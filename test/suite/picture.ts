@@ -1,4 +1,4 @@
-/** What a heap's memory says, read without the engine: the tests' own eyes. */
+/** The blocks of a heap, read from its memory without the engine. */
 
 import {
   FLAGS,
@@ -11,7 +11,6 @@ import {
 } from "../../engine/block.ts";
 import { CONTROL, TOP_AT, TOP_END_AT } from "../../engine/control.ts";
 import type { AnyMemory } from "../../engine/memory/any-memory.ts";
-import type { Engine } from "./engines.ts";
 
 /** Blocks in use, slabs among them; free ones, quick ones among them; metadata; foreign regions; the top block. */
 export type Kind = "used" | "free" | "metadata" | "foreign" | "top";
@@ -22,13 +21,6 @@ export interface Block {
   /** Bytes with the header. */
   readonly size: number;
   readonly kind: Kind;
-}
-
-/** Entries of a walk: 0 free block, 1 block in use, 2 free slot, 3 slot in use, 4 metadata, 5 foreign region. */
-export interface Entry {
-  readonly address: number;
-  readonly size: number;
-  readonly kind: number;
 }
 
 export function wordsOf(memory: AnyMemory): DataView {
@@ -43,7 +35,7 @@ export function setWord(memory: AnyMemory, address: number, value: number): void
   wordsOf(memory).setInt32(address >>> 0, value, true);
 }
 
-/** All blocks of the heap at `base`, from header to header. Throws where they don't lead to the break. */
+/** All blocks of the heap at `base`, from header to header. Throws if they do not lead to the break. */
 export function blocksOf(memory: AnyMemory, base: number): Block[] {
   const blocks: Block[] = [];
   const top = word(memory, base + TOP_AT) >>> 0;
@@ -91,25 +83,4 @@ export function tagsOf(memory: AnyMemory, address: number): string {
   const words = [(header & IN_USE) === 0 ? "free" : "in use"];
   words.push((header & PREVIOUS_IN_USE) === 0 ? "previous free" : "previous in use");
   return words.join(", ");
-}
-
-/** What the engine's own walk tells. */
-export function walkOf(engine: Engine): Entry[] {
-  const entries: Entry[] = [];
-  for (let p = engine.heap_walk(0); p !== 0; p = engine.heap_walk(p)) {
-    const previous = entries.at(-1)?.address ?? 0;
-    if (p >>> 0 <= previous) throw new Error(`the walk goes from ${previous} to ${p >>> 0}`);
-    entries.push({
-      address: p >>> 0,
-      size: engine.heap_walked_size() >>> 0,
-      kind: engine.heap_walked_kind(),
-    });
-  }
-  return entries;
-}
-
-/** The invariant that `heap_check` finds broken: "B3"; "" where all hold. */
-export function brokenIn(engine: Engine): string {
-  const code = engine.heap_check();
-  return code === 0 ? "" : `${String.fromCharCode(code >> 8)}${code & 255}`;
 }
