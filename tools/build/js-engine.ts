@@ -66,7 +66,8 @@ function makeFactory(factory: string, engineSource: string, seamSource: string):
   }
   const printer = new Printer(seam, engine);
   const exports = [...engine.exports].map(([name, local]) => `${name}: ${local}`);
-  const rest = `${printer.print(engine)}
+  const calls = [...engine.exports.values()].map((local) => `${local}()`).join(" ");
+  const rest = `${printer.print(engine, calls)}
 mount(onto);
 return { ${exports.join(", ")} };`;
   return `export function ${factory}(onto) {
@@ -202,18 +203,13 @@ class Printer {
   }
 
   /**
-   * The variables and functions of a module; its constants and imports are where they are used. With `caller`, the functions
-   * that this text calls, directly or not.
+   * The functions of a module that a text calls, directly or not, and the variables that they use. Constants and imports are
+   * where they are used.
    */
-  print(module: Module, caller?: string): string {
-    const variables = [...module.variables].map(
-      ([name, initial]) =>
-        `let ${this.#nameOf(module, name)} = ${this.#valueOf(module, initial)};\n`,
-    );
+  print(module: Module, caller: string): string {
     const functions = new Map(
       [...module.functions].map(([name, each]) => [name, this.#function(module, each)]),
     );
-    if (caller === undefined) return variables.join("") + [...functions.values()].join("\n");
     const called = new Set<string>();
     const texts = [caller];
     for (const text of texts) {
@@ -224,6 +220,11 @@ class Printer {
       }
     }
     const used = [...functions].filter(([name]) => called.has(name)).map(([, text]) => text);
+    const names = new Set(`${caller}\n${used.join("\n")}`.match(/[\w$]+/g));
+    const variables = [...module.variables]
+      .map(([name, initial]) => [this.#nameOf(module, name), this.#valueOf(module, initial)])
+      .filter(([name]) => names.has(name!))
+      .map(([name, initial]) => `let ${name} = ${initial};\n`);
     return variables.join("") + used.join("\n");
   }
 
