@@ -24,7 +24,9 @@ export default defineConfig({
         // The same with metadata that never moves: what depends on where it is in the plain layout is left out.
         test: {
           name: "pinned",
-          include: ["test/engine/{check,model,differential,faults,errors,memories}.test.ts"],
+          include: [
+            "test/engine/{inspect/check,inspect/words,model,differential,faults,errors,memories}.test.ts",
+          ],
           env: { PINNED: "1" },
           testTimeout: 30_000,
         },

@@ -1,0 +1,20 @@
+/** What breaks an invariant on purpose. */
+
+import type { BusyHeap } from "./busy-heap.ts";
+
+/** A way to break an invariant: what it does to the heap, in words and as code. */
+export type Violation = readonly [
+  invariant: string,
+  what: string,
+  commit: (heap: BusyHeap) => void,
+];
+
+/** The violations of the invariants in one file of the engine. */
+export interface Violations {
+  /** In both layouts. */
+  readonly both: readonly Violation[];
+  /** In the plain layout only. */
+  readonly plain?: readonly Violation[];
+  /** In the PINNED layout only. */
+  readonly pinned?: readonly Violation[];
+}
