@@ -6,9 +6,6 @@ import { fileURLToPath } from "node:url";
 
 import { describe, expect, test } from "vitest";
 
-import { HEADER } from "../engine/block.ts";
-import * as control from "../engine/control.ts";
-
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** The engine's files from the lowest up; each may import those before it, and "#memory". */
@@ -87,38 +84,6 @@ describe("engine/inspect", () => {
     ];
     const imports = importsOf("engine/inspect", `${name}.ts`);
     expect(imports.filter((from) => !below.includes(from))).toEqual([]);
-  });
-});
-
-describe("the control block", () => {
-  const source = readFileSync(join(root, "engine/control.ts"), "utf8");
-  const constants: Record<string, unknown> = { ...control };
-
-  /** The offsets in the drawing from the line with this title on, up to an empty line, by name. */
-  function drawn(title: string): Map<string, number> {
-    const [, table] = source.split(`//     ${title}\n`);
-    const lines = table!.split("\n//\n")[0]!.matchAll(/^\/\/ +(\d+) {2}([A-Z_]+)(?= {2})/gm);
-    return new Map([...lines].map(([, offset, name]) => [name!, Number(offset)]));
-  }
-
-  test("is drawn with the offsets that the constants have", () => {
-    const fields = drawn("offset from `heap`");
-    const inRecord = drawn("offset in a class record");
-    expect(fields.get("HEADER")).toBe(control.CONTROL - HEADER);
-    expect(source).toContain(`ends, at ${control.CONTROL}\n`);
-    fields.delete("HEADER");
-    for (const [name, offset] of inRecord) fields.set(name, control.CLASSES_AT + offset);
-    const expected = Object.keys(constants)
-      .filter((name) => name.endsWith("_AT"))
-      .map((name) => [name.slice(0, -3), constants[name]]);
-    expect(Object.fromEntries(fields)).toEqual(Object.fromEntries(expected));
-  });
-
-  test("is drawn in the order of the offsets", () => {
-    for (const title of ["offset from `heap`", "offset in a class record"]) {
-      const offsets = [...drawn(title).values()];
-      expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
-    }
   });
 });
 
