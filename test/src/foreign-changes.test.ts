@@ -1,10 +1,11 @@
 /** Heaps whose memory other code changes: buffers that shrink, are overwritten, or are outdated; methods without their heap. */
 
-import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 
 import { Heap, HeapError, struct } from "../../src/index.ts";
-import { errorOf, PAGE, PLACES } from "./heaps.ts";
+import { errorOf } from "../suite/heaps.ts";
+import { PAGE } from "../suite/place.ts";
+import { PLACES } from "./places.ts";
 
 describe("a resizable buffer that shrank", () => {
   it.each([0, 16, 100, 1000, 5000, PAGE])("to %i bytes is reported as CORRUPT", (length) => {
@@ -50,34 +51,37 @@ describe("a resizable buffer that shrank", () => {
 });
 
 describe.each(PLACES)("$name, overwritten with", ({ makeHeap }) => {
-  it.each([0, 1, 0x55, 0x80, 0xff])("bytes of %i, returns or reports a HeapError", (byte) => {
-    for (const small of [0, 1008]) {
-      const heap = makeHeap({ small });
-      const pointers = [8, 100, 3000, 70_000].map((size) => heap.allocate(size));
-      heap.deallocate(pointers[1]!);
-      new Uint8Array(heap.buffer).fill(byte);
-      const end = heap.buffer.byteLength;
-      for (const call of [
-        ...[8, 500, 3000, 70_000].map((size) => () => heap.allocate(size)),
-        ...pointers.map((pointer) => () => (heap.deallocate(pointer), 64)),
-        ...pointers.map((pointer) => () => heap.reallocate(pointer, 40)),
-        () => (heap.reset(), 64),
-      ]) {
-        let pointer: number;
-        try {
-          pointer = call();
-        } catch (error) {
-          expect(error).toBeInstanceOf(HeapError);
-          continue;
+  it.each([0, 1, 0x55, 0x80, 0xff])(
+    "bytes of %i: each call returns a pointer in the heap, or throws a HeapError",
+    (byte) => {
+      for (const small of [0, 1008]) {
+        const heap = makeHeap({ small });
+        const pointers = [8, 100, 3000, 70_000].map((size) => heap.allocate(size));
+        heap.deallocate(pointers[1]!);
+        new Uint8Array(heap.buffer).fill(byte);
+        const end = heap.buffer.byteLength;
+        for (const call of [
+          ...[8, 500, 3000, 70_000].map((size) => () => heap.allocate(size)),
+          ...pointers.map((pointer) => () => (heap.deallocate(pointer), 64)),
+          ...pointers.map((pointer) => () => heap.reallocate(pointer, 40)),
+          () => (heap.reset(), 64),
+        ]) {
+          let pointer: number;
+          try {
+            pointer = call();
+          } catch (error) {
+            expect(error).toBeInstanceOf(HeapError);
+            continue;
+          }
+          expect(pointer).toBeGreaterThanOrEqual(64);
+          expect(pointer).toBeLessThan(end);
         }
-        expect(pointer).toBeGreaterThanOrEqual(64);
-        expect(pointer).toBeLessThan(end);
+        for (const call of [() => heap.check(), () => heap.stats()]) {
+          expect(errorOf(call).code).toBe("CORRUPT");
+        }
       }
-      for (const call of [() => heap.check(), () => heap.stats()]) {
-        expect(errorOf(call).code).toBe("CORRUPT");
-      }
-    }
-  });
+    },
+  );
 });
 
 describe("the buffer of WebAssembly.Memory.toResizableBuffer", () => {
@@ -124,7 +128,7 @@ describe("a shared memory whose buffer is outdated after another thread grew it"
     return view;
   }
 
-  it("is asked for again, and no memory of others is taken", () => {
+  it("is requested again, and memory of other code is not used", () => {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 64, shared: true });
     const first = new Heap({ memory, engine: "js" });
     const second = Heap.attach(outdated(memory), { engine: "js" });
@@ -164,7 +168,7 @@ describe("a method without its heap", () => {
   });
 });
 
-it("a memory of 64-bit addresses is refused by every engine", () => {
+it("every engine rejects a memory with 64-bit addresses", () => {
   let memory: WebAssembly.Memory;
   try {
     memory = new WebAssembly.Memory({ initial: 1n, maximum: 4n, address: "i64" } as never);
@@ -181,67 +185,4 @@ it("a memory of 64-bit addresses is refused by every engine", () => {
     const error = errorOf(() => new Heap({ memory, engine }));
     expect(error.message).toBe("Invalid memory: its addresses have 64 bits, expected 32.");
   }
-});
-
-describe("walking", () => {
-  it.each(["wasm", "js"] as const)("lists the heap as it was at the call: %s", (engine) => {
-    const heap = new Heap({ engine });
-    for (let i = 0; i < 200; i += 1) heap.allocate(i * 17);
-    const before = [...heap.walk()];
-    const seen = [];
-    for (const entry of heap.walk()) {
-      seen.push(entry);
-      if (entry.kind.startsWith("used")) heap.deallocate(entry.address);
-      heap.allocate(40);
-    }
-    expect(seen).toEqual(before);
-    heap.check();
-  });
-
-  it.each(PLACES)("and every other inspection changes nothing: $name", ({ makeHeap }) => {
-    const heap = makeHeap();
-    for (let i = 0; i < 100; i += 1) heap.allocate(i * 17);
-    const image = Buffer.from(new Uint8Array(heap.buffer));
-    const { base, break: end, limit, heapBytes, peakHeapBytes, breakMoves } = heap;
-    expect(heap.stats()).toMatchObject({
-      base,
-      break: end,
-      limit,
-      heapBytes,
-      peakHeapBytes,
-      breakMoves,
-    });
-    inspect(heap);
-    expect([...heap.walk()].length).toBeGreaterThan(100);
-    heap.check();
-    expect(image.equals(new Uint8Array(heap.buffer))).toBe(true);
-  });
-});
-
-it("console.log shows place, size and state", () => {
-  const heap = new Heap({ engine: "js" });
-  expect(inspect(heap)).toBe(
-    `Heap(${heap.heapBytes} bytes from ${heap.base} to ${heap.break}, engine js)`,
-  );
-  const block = heap.block(100);
-  const array = heap.array(Float64Array, 4);
-  const Point = struct({ x: "f64", inner: struct({ id: "u8" }) });
-  const point = Point.at(heap, array.pointer);
-  const scope = heap.scope();
-  scope.allocate(1);
-  expect(inspect(block)).toBe(`Block(100 bytes at ${block.pointer})`);
-  expect(inspect(array)).toBe(`HeapArray(4 elements, 32 bytes at ${array.pointer})`);
-  expect(inspect(point)).toBe(
-    `Struct(16 bytes at ${array.pointer}) { x: 0, inner: Struct(8 bytes at ${array.pointer + 8}) { id: 0 } }`.replace(
-      "Struct(8",
-      "Struct(1",
-    ),
-  );
-  expect(inspect(scope)).toBe("Scope(1 resources)");
-  for (const each of [block, array, scope]) each.dispose();
-  expect([block, array, scope].map((each) => inspect(each))).toEqual([
-    "Block(100 bytes, disposed)",
-    "HeapArray(4 elements, 32 bytes, disposed)",
-    "Scope(disposed)",
-  ]);
 });

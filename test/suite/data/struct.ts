@@ -1,58 +1,17 @@
-/** Structs: where fields lie, and what is read and written there, in every memory. */
+/** Structs in a heap: what is read and written there. */
 
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 
-import { Heap, struct, type Scalar } from "../../src/index.ts";
-import { errorOf, expectError, PAGE, PLACES } from "./heaps.ts";
+import type { Scalar } from "../../../src/index.ts";
+import { errorOf, expectError } from "../heaps.ts";
+import { PAGE, type Place } from "../place.ts";
 
-const Point = struct({ x: "f64", y: "f64", id: "u32" });
+export function structSuite(place: Place): void {
+  const { makeHeap, kind } = place;
+  const { struct } = place.api;
 
-describe("the layout", () => {
-  it("is C's: each field at the next multiple of its size, and so the whole", () => {
-    const Mixed = struct({ a: "u8", b: "u16", c: "u8", d: "u32", e: "i8", f: "f64", g: "u8" });
-    expect(Mixed.offsets).toEqual({ a: 0, b: 2, c: 4, d: 8, e: 12, f: 16, g: 24 });
-    expect([Mixed.size, Mixed.alignment]).toEqual([32, 8]);
-    expect([Point.size, Point.alignment, Point.offsets]).toEqual([24, 8, { x: 0, y: 8, id: 16 }]);
-  });
+  const Point = place.api.struct({ x: "f64", y: "f64", id: "u32" });
 
-  it("has room for arrays and structs within", () => {
-    const Color = struct({ r: "u8", g: "u8", b: "u8" });
-    expect([Color.size, Color.alignment]).toEqual([3, 1]);
-    const Body = struct({ tag: "u8", color: Color, mass: ["f32", 3], at: Point, last: ["u16", 0] });
-    expect(Body.offsets).toEqual({ tag: 0, color: 1, mass: 4, at: 16, last: 40 });
-    expect([Body.size, Body.alignment]).toEqual([40, 8]);
-  });
-
-  it("may be empty", () => {
-    const Nothing = struct({});
-    expect([Nothing.size, Nothing.alignment]).toEqual([0, 1]);
-  });
-
-  it.each([
-    [{ x: "f16" }, 'Invalid type of field x: "f16": expected i8, u8,'],
-    [{ x: "toString" }, 'Invalid type of field x: "toString": expected i8'],
-    [{ x: null }, "Invalid type of field x: null: expected i8"],
-    [{ x: undefined }, "Invalid type of field x: undefined: expected i8"],
-    [{ x: {} }, "Invalid type of field x: [object Object]: expected i8"],
-    [{ x: ["u9", 2] }, 'Invalid type of field x: "u9": expected i8'],
-    [
-      { x: ["u8", -1] },
-      "Invalid length of field x: -1: expected a whole number of elements from 0",
-    ],
-    [{ x: ["u8", 1.5] }, "Invalid length of field x: 1.5"],
-    [{ x: ["u8", "2"] }, 'Invalid length of field x: "2"'],
-    [{ x: ["u8"] }, "Invalid length of field x: undefined"],
-    [{ 12: "u8" }, 'Invalid field name "12": expected a name that is neither'],
-    [{ ["__proto__"]: "u8" }, 'Invalid field name "__proto__": expected a name that is neither'],
-    [{ x: { offsets: "u32" } }, "Invalid type of field x: [object Object]: expected i8"],
-  ])("refuses %j", (fields, message) => {
-    const error = errorOf(() => struct(fields as never));
-    expect(error.code).toBe("BAD_OPTIONS");
-    expect(error.message).toContain(message);
-  });
-});
-
-describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
   const EXTREMES: readonly [Scalar, ...(number | bigint)[]][] = [
     ["i8", -128, 127],
     ["u8", 0, 255],
@@ -66,28 +25,31 @@ describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
     ["f64", Math.PI, Number.MAX_VALUE],
   ];
 
-  it.each(EXTREMES)("reads what it wrote, and nothing beside: %s", (type, ...values) => {
-    const heap = makeHeap();
-    const Three = struct({ before: type, value: type, after: type });
-    using block = heap.block(Three.size);
-    block.view(Uint8Array).fill(0);
-    const three = Three.of(block) as Record<string, number | bigint>;
-    const zero = three["before"];
-    for (const value of values) {
-      three["value"] = value;
-      expect(three["value"]).toBe(value);
-      expect([three["before"], three["after"]]).toEqual([zero, zero]);
-    }
-  });
+  it.each(EXTREMES)(
+    "a field is read as it was written, and its neighbours are unchanged: %s",
+    (type, ...values) => {
+      const heap = makeHeap();
+      const Three = struct({ before: type, value: type, after: type });
+      using block = heap.block(Three.size);
+      block.view(Uint8Array).fill(0);
+      const three = Three.of(block) as Record<string, number | bigint>;
+      const zero = three["before"];
+      for (const value of values) {
+        three["value"] = value;
+        expect(three["value"]).toBe(value);
+        expect([three["before"], three["after"]]).toEqual([zero, zero]);
+      }
+    },
+  );
 
-  it("is little-endian, as WebAssembly is", () => {
+  it("fields are little-endian, as in WebAssembly", () => {
     const heap = makeHeap();
     using block = heap.block(Point.size);
     Point.of(block).id = 0x01020304;
     expect([...block.view(Uint8Array).subarray(16, 20)]).toEqual([4, 3, 2, 1]);
   });
 
-  it("survives growth, the same object", () => {
+  it("a struct view survives the growth of the memory", () => {
     const heap = makeHeap();
     using block = heap.block(2 * Point.size);
     const points = [Point.of(block), Point.of(block, 1), Point.at(heap, block.pointer)];
@@ -108,7 +70,7 @@ describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
     }
   });
 
-  it("has arrays and structs within, changed in place", () => {
+  it("nested arrays and structs are changed in place", () => {
     const heap = makeHeap();
     const Body = struct({ tag: "u8", at: Point, mass: ["f32", 3], stamps: ["i64", 2] });
     using block = heap.block(3 * Body.size);
@@ -124,7 +86,7 @@ describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
     expect(Object.keys(Body.offsets)).toEqual(["tag", "at", "mass", "stamps"]);
   });
 
-  it("copies an assigned array or struct", () => {
+  it("an assigned array or struct is copied", () => {
     const heap = makeHeap();
     const Body = struct({ at: Point, mass: ["f32", 3], stamps: ["i64", 2] });
     using block = heap.block(2 * Body.size);
@@ -147,7 +109,7 @@ describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
     }
   });
 
-  it("may call its fields what it likes", () => {
+  it("a field can have any name", () => {
     const heap = makeHeap();
     const Odd = struct({ pointer: "u8", heap: "u8", constructor: "u8", use: "u8", view: "u8" });
     using block = heap.block(Odd.size);
@@ -156,7 +118,7 @@ describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
     expect([...block.view(Uint8Array)]).toEqual([1, 2, 3, 4, 5]);
   });
 
-  it("keeps within the block", () => {
+  it("a struct cannot lie outside its block", () => {
     const heap = makeHeap();
     using block = heap.block(2 * Point.size + 7);
     const { pointer } = block;
@@ -171,7 +133,7 @@ describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
     expectError(heap, () => Point.of(block), "DISPOSED");
   });
 
-  it("keeps within the memory, at addresses that fit", () => {
+  it("a struct cannot lie outside the memory, or at a misaligned address", () => {
     const heap = makeHeap();
     const end = heap.buffer.byteLength;
     expect(Point.at(heap, end - Point.size).x).toBeTypeOf("number");
@@ -185,14 +147,4 @@ describe.each(PLACES)("$name", ({ makeHeap, kind }) => {
       "an address that is a multiple of 8",
     );
   });
-});
-
-it("sees each heap by itself", () => {
-  const heaps = [new Heap(), new Heap({ engine: "js" })];
-  const points = heaps.map((heap, i) => {
-    const point = Point.of(heap.block(Point.size));
-    point.id = i;
-    return point;
-  });
-  expect(points.map(({ id }) => id)).toEqual([0, 1]);
-});
+}
