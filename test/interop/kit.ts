@@ -46,7 +46,7 @@ export class Kit {
 
   /** The case's own folder. */
   get folder(): string {
-    return join(ROOT, "interop", this.name);
+    return join(ROOT, "test/interop", this.name);
   }
 
   /** Where the case may write; kept from run to run, and not tracked. */

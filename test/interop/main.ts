@@ -1,13 +1,15 @@
-// Programs in other languages on the heap: npm run test:interop [-- NAME…]
+// Tests programs in other languages on the heap: npm run test:interop [-- NAME…]
 //
-// Builds each case of test/interop/*/case.ts, runs its programs in turn, compares what they print, and reports time and memory.
-// Says what was skipped and why. Exit status 1 where a program does not build, traps or prints something else.
+// Builds each case of test/interop/*/case.ts, runs its programs in turn, compares their outputs, and reports time and memory.
+// Reports which cases were skipped, and why. The exit status is 1 if a program does not build, traps or prints something else.
 
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
 import { bytes, table } from "../../cli/report.ts";
 import { terminalOf } from "../../cli/terminal.ts";
+import { recordTables } from "../../tools/docs/recorded.ts";
 import type { Case } from "./case.ts";
 import { Kit } from "./kit.ts";
 import { type Outcome, Runnable } from "./run.ts";
@@ -17,6 +19,7 @@ const HERE = fileURLToPath(new URL(".", import.meta.url));
 const ROUNDS = 11;
 
 interface Row {
+  readonly name: string;
   readonly title: string;
   readonly allocator: string;
   readonly best: Outcome;
@@ -30,20 +33,25 @@ const failed: string[] = [];
 const known = readdirSync(HERE)
   .filter((name) => existsSync(`${HERE}${name}/case.ts`))
   .toSorted();
-const wanted = process.argv.slice(2);
-if (wanted.some((name) => name === "--help" || name === "-h")) {
-  console.log(`Usage: npm run test:interop [-- NAME…]
+const { values: options, positionals: wanted } = parseArgs({
+  options: { help: { type: "boolean", short: "h" }, record: { type: "boolean" } },
+  allowPositionals: true,
+});
+if (options.help) {
+  console.log(`Usage: npm run test:interop [-- [--record] NAME…]
 
-Builds programs in other languages, each with its own allocator and with the heap,
-compares what they print, and reports time and memory. Those whose tools are
-missing are skipped; without a name, all are run, which takes minutes.
+Builds programs in other languages, each with its own allocator and with heapwright.
+Compares their outputs, and reports time and memory. Programs whose tools are missing
+are skipped. Without a name, all programs run, which takes minutes.
+
+  --record    record the tables for docs/interop.md
 
 Names: ${known.join(", ")}`);
   process.exit();
 }
 for (const name of wanted) {
   if (known.includes(name)) continue;
-  process.stderr.write(`interop: there is no case ${name}; there are ${known.join(", ")}\n`);
+  process.stderr.write(`interop: unknown program ${name}: expected ${known.join(", ")}\n`);
   process.exit(2);
 }
 
@@ -60,6 +68,7 @@ for (const name of wanted.length > 0 ? wanted : known) {
     process.stderr.write(`${each.title}: running\n`);
     rows.push(
       ...compare(
+        name,
         each,
         programs.map((program) => new Runnable(program, each)),
       ),
@@ -72,12 +81,12 @@ for (const name of wanted.length > 0 ? wanted : known) {
 
 report();
 
-/** Runs the programs in turn, as often as the case asks; each one's fastest run. Throws where outputs differ. */
-function compare(each: Case, programs: readonly Runnable[]): Row[] {
+/** Runs the programs in turn, as often as the case says. Returns the fastest run of each. Throws if outputs differ. */
+function compare(name: string, each: Case, programs: readonly Runnable[]): Row[] {
   const best: Outcome[] = [];
   let expected = each.output;
   for (let round = 0; round < (each.rounds ?? ROUNDS); round++) {
-    // Each round the other way round: what runs behind another finds its caches and its garbage.
+    // Every other round in reverse order, since a program affects the caches and the garbage of the next.
     const order = round % 2 === 0 ? [...programs.keys()] : [...programs.keys()].toReversed();
     for (const index of order) {
       const runnable = programs[index]!;
@@ -93,6 +102,7 @@ function compare(each: Case, programs: readonly Runnable[]): Row[] {
     }
   }
   return programs.map(({ program: { allocator } }, index) => ({
+    name,
     title: each.title,
     allocator,
     best: best[index]!,
@@ -126,6 +136,15 @@ function report(): void {
   const { version, platform, arch } = process;
   console.log(`Node ${version}, ${platform} ${arch}; the outputs of a program's rows are equal\n`);
   if (lines.length > 0) console.log(table(head, lines, 2, terminalOf(process.stdout, process.env)));
+  if (options.record && failed.length === 0) {
+    const names = [...new Set(rows.map(({ name }) => name))];
+    const tables = names.map((name) => [
+      name,
+      { head, rows: lines.filter((_, i) => rows[i]!.name === name) },
+    ]);
+    recordTables("interop", Object.fromEntries(tables));
+    console.log("The tables are recorded. Run npm run docs:figures.\n");
+  }
   for (const line of skipped) console.log(`skipped  ${line}`);
   for (const line of failed) console.log(`failed   ${line}`);
   if (failed.length > 0) process.exitCode = 1;

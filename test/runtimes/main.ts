@@ -1,16 +1,17 @@
 /**
- * npm run test:runtimes: the packed package, installed in an empty folder, in every runtime; bundled by every bundler; its
- * typings by every way to find modules. docs/runtimes.md has what it prints.
+ * npm run test:runtimes: tests the packed package, installed in an empty folder, in every runtime. Bundles it with every bundler,
+ * and checks its typings with every module resolution. With --record, docs/runtimes.md gets the tables.
  */
 
 import { join } from "node:path";
 import { Argument, program } from "commander";
+import { markdown, type Table } from "../../tools/docs/markdown.ts";
+import { recordTables } from "../../tools/docs/recorded.ts";
 import { Browser } from "./browser.ts";
 import { type Bundle, bundle, BUNDLERS, EXPECTED } from "./bundlers.ts";
 import { commandPlaces, pages, type Start } from "./places.ts";
 import { makeProject } from "./project.ts";
 import type { Report } from "./suite/main.ts";
-import { markdown } from "./tables.ts";
 import { bun, chromium, deno, fetchTools, isFetched, node, OUT, type Tool } from "./tools.ts";
 import { checkTypings, RESOLUTIONS } from "./typings.ts";
 
@@ -29,10 +30,14 @@ program
   .name("npm run test:runtimes --")
   .description("Runs the packed package in every runtime, bundles it, checks its typings.")
   .addArgument(new Argument("[what...]", "only these").choices(CHOICES).default(CHOICES, "all"))
+  .option("--record", "record the tables of a whole run, for docs/runtimes.md")
   .addHelpText("after", "\nSEED=1234 in the environment runs the same random program again.")
   .parse();
 const [only] = program.processedArgs as [string[]];
 const isWanted = (name: string): boolean => only.includes(name);
+const { record } = program.opts<{ record?: boolean }>();
+if (record && only.length < CHOICES.length) program.error("--record needs a run of everything");
+const tables: Record<string, Table> = {};
 
 const { SEED } = process.env;
 const seed = Number(SEED ?? Math.floor(Math.random() * 2 ** 31));
@@ -154,7 +159,8 @@ if (ran.length > 0) {
   ]);
   const entries = project.entries.map((entry) => entry.replace("heapwright/", "/"));
   const head = ["runtime", "version", "place", ...entries, "passed", "failed", "skipped", "s"];
-  console.log(`\n${markdown(head, rows)}`);
+  tables["runtimes"] = { head, rows };
+  console.log(`\n${markdown(tables["runtimes"])}`);
   console.log(
     `\nSEED=${seed}: the pointers of its random program hash to ${[...hashes].join(", ")}.`,
   );
@@ -172,10 +178,15 @@ if (bundles.length > 0) {
     kib(gzipped),
   ]);
   const head = ["bundler", "version", "README's example from", "KiB", "KiB gzipped"];
-  console.log(`\n${markdown(head, rows)}`);
+  tables["bundles"] = { head, rows };
+  console.log(`\n${markdown(tables["bundles"])}`);
 }
 if (typed.length > 0) {
   console.log(`\nThe README's example compiles with moduleResolution ${typed.join(", ")}.`);
+}
+if (record && failures.length === 0) {
+  recordTables("runtimes", tables);
+  console.log("\nThe tables are recorded. Run npm run docs:figures.");
 }
 for (const why of leftOut) console.log(`\nLEFT OUT ${why}`);
 for (const failure of failures) console.error(`\nFAILED ${failure}`);

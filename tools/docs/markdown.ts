@@ -1,10 +1,18 @@
-/** Tables as Markdown has them: for a terminal, and for docs/runtimes.md. */
+/** Tables as the formatter of Markdown aligns them. */
 
-/** The first column to the left, columns of numbers to the right. */
-export function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A table of text. */
+export interface Table {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+const NUMBER = /^(\d[\d.,]*|–)$/;
+
+/** Returns a Markdown table. Columns that contain only numbers are aligned to the right. */
+export function markdown({ head, rows }: Table): string {
   const columns = head.map((name, column) => {
     const cells = rows.map((row) => row[column]!);
-    const isNumbers = cells.every((cell) => /^(\d[\d.,]*|–)$/.test(cell));
+    const isNumbers = cells.every((cell) => NUMBER.test(cell));
     const width = Math.max(3, name.length, ...cells.map((cell) => cell.length));
     return { isNumbers, width };
   });
