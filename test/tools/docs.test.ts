@@ -8,7 +8,7 @@ import { markdown } from "../../tools/docs/markdown.ts";
 import { regionsOf, updated } from "../../tools/docs/regions.ts";
 
 describe("documents", () => {
-  it.each(DOCUMENTS)("%s is up to date", { timeout: 60_000 }, async (path) => {
+  it.each(DOCUMENTS)("%s is up to date", { timeout: 120_000 }, async (path) => {
     const { text, current } = await readDocument(path);
     const stale = regionsOf(text).filter(({ text: old }, i) => regionsOf(current)[i]!.text !== old);
     const names = stale.map(({ name, line }) => `"${name}" (line ${line})`);
