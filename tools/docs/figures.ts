@@ -2,6 +2,8 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { MAX_SMALL } from "../../engine/classes.ts";
+import { CLASS_COUNT } from "../../engine/control.ts";
 import { COLUMNS, rowOf } from "../../trace/recorded/table.ts";
 import { BENCH, inWords } from "./bench.ts";
 import { markdown } from "./markdown.ts";
@@ -54,6 +56,8 @@ export const FIGURES: Readonly<Record<string, Figure>> = {
   "package file": {
     text: () => `\`heapwright-${read<{ version: string }>("package.json").version}.tgz\``,
   },
+  "number of size classes": { text: () => String(CLASS_COUNT) },
+  "largest small request": { text: () => MAX_SMALL.toLocaleString("en-US") },
   "number of traces": { text: () => inWords(traceFiles().length) },
   "table of traces": {
     async text() {
