@@ -1,8 +1,8 @@
 /**
  * A ring buffer of audio blocks: an echo, as an AudioWorklet would compute it, 128 frames at a time.
  *
- * What an audio thread may not do is wait or make garbage. So the memory can't grow, which keeps every view good for ever;
- * all blocks are allocated before the sound begins; and what runs for each block allocates nothing.
+ * An audio thread must not wait or make garbage. So all blocks are allocated before the sound begins, and `render` allocates
+ * nothing. The memory cannot grow, so views are never detached.
  *
  * `node examples/audio-echo.js` prints:
  *
@@ -16,29 +16,29 @@
 import { Heap } from "heapwright";
 
 const FRAMES = 128;
-const BLOCKS = 64; // a power of two, so that an index wraps by a mask
+const BLOCKS = 64; // a power of two, so that a mask wraps an index
 const DELAY = 48; // blocks: 0.13 s at 48 kHz
 const FEEDBACK = 0.5;
 
 const heap = new Heap({ memory: new WebAssembly.Memory({ initial: 1, maximum: 1 }) });
 
-/** Blocks in the order they were written; the oldest is written over. */
+/** Blocks in the order of their writing. The next one replaces the oldest. */
 class Ring {
   #views = [];
   #written = 0;
 
   constructor(blocks, frames) {
     for (let i = 0; i < blocks; i++) {
-      this.#views.push(heap.array(Float32Array, frames).elements); // aligned for SIMD, and silent
+      this.#views.push(heap.array(Float32Array, frames).elements); // 16-byte aligned for SIMD, and zero
     }
   }
 
-  /** The block to write next. */
+  /** Returns the block to write next. */
   next() {
     return this.#views[this.#written++ & (this.#views.length - 1)];
   }
 
-  /** The block that was written `blocks` before the last one. */
+  /** Returns the block that was written `blocks` before the last one. */
   before(blocks) {
     return this.#views[(this.#written - 1 - blocks) & (this.#views.length - 1)];
   }
@@ -46,7 +46,7 @@ class Ring {
 
 const ring = new Ring(BLOCKS, FRAMES);
 
-/** What the `process` of an AudioWorkletProcessor would do for each block: what came in, and what was heard `DELAY` blocks ago. */
+/** Mixes the input with the output of `DELAY` blocks ago, as `process` of an AudioWorkletProcessor would. */
 function render(input, output) {
   const heard = ring.next();
   const echo = ring.before(DELAY);
@@ -61,7 +61,7 @@ console.log(`${BLOCKS} blocks of ${FRAMES} frames in a memory of ${kib} KiB`);
 let silent = 0;
 for (let block = 0; block < 140; block++) {
   input.fill(0);
-  if (block === 0) input[0] = 1; // a click, and then nothing
+  if (block === 0) input[0] = 1; // a click, and then silence
   render(input, output);
   const peak = output.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
   if (peak === 0) silent += 1;

@@ -1,11 +1,11 @@
 /**
- * An entity store: a struct of arrays, one column a field, which the garbage collector never looks at and which grows as
- * entities are spawned. A loop over a column reads memory in order; a wasm module could work on the same columns.
+ * An entity store: a struct of arrays, with one column per field. It lies outside the garbage collector's heap, and grows as
+ * entities are spawned. A loop over a column reads memory in order. A wasm module could use the same columns.
  *
  * `node examples/entity-store.js` prints:
  *
  *     100000 entities, room for 131072
- *     after 60 steps 66666 are left, the first at 0.50, 28.00
+ *     after 60 steps 66666 remain, the first at 0.50, 28.00
  *     0 blocks in use
  */
 
@@ -42,7 +42,7 @@ class Entities {
     }
   }
 
-  /** The last entity takes the place of the one that goes, so that the columns stay dense. */
+  /** Moves the last entity to the place of the removed one, so that the columns have no holes. */
   despawn(i) {
     const last = --this.count;
     for (const name of COLUMNS) this[name].elements[i] = this[name].elements[last];
@@ -59,7 +59,7 @@ for (let i = 0; i < 100_000; i++) entities.spawn(0, 0, (i % 3) / 2, i % 60);
 console.log(`${entities.count} entities, room for ${entities.capacity}`);
 
 for (let step = 0; step < 60; step++) {
-  // Nothing is allocated in here, so the views stay good.
+  // Nothing is allocated here, so the views stay valid.
   const [x, y, vx, vy] = COLUMNS.map((name) => entities[name].elements);
   for (let i = 0; i < entities.count; i++) {
     x[i] += vx[i] / 60;
@@ -70,6 +70,6 @@ for (let i = entities.count - 1; i >= 0; i--) {
   if (entities.x.elements[i] < 0.25) entities.despawn(i);
 }
 const [x, y] = [entities.x, entities.y].map((column) => column.elements[0].toFixed(2));
-console.log(`after 60 steps ${entities.count} are left, the first at ${x}, ${y}`);
+console.log(`after 60 steps ${entities.count} remain, the first at ${x}, ${y}`);
 entities.dispose();
 console.log(`${heap.stats().usedBlocks} blocks in use`);

@@ -1,10 +1,10 @@
 /**
- * Hello: a block is allocated, filled, read and given back; and what is wrong has a name.
+ * Hello: allocates a block, fills it, reads it and frees it. A second free throws a named error.
  *
  * `node examples/hello.js`, after `npm run build`, prints:
  *
  *     256 floats, sum 256
- *     DOUBLE_FREE: the block was given back before
+ *     DOUBLE_FREE: the block is already free
  *     grüezi: 7 bytes of UTF-8
  *     0 blocks in use
  */
@@ -22,10 +22,10 @@ try {
   heap.deallocate(p);
 } catch (error) {
   if (!(error instanceof HeapError)) throw error;
-  console.log(`${error.code}: the block was given back before`); // error.message says more
+  console.log(`${error.code}: the block is already free`); // error.message says more
 }
 
-const greeting = heap.string("grüezi"); // a block that frees itself: with `using`, or by hand
+const greeting = heap.string("grüezi"); // a block that frees itself, with `using` or dispose()
 console.log(`${heap.readString(greeting.pointer, greeting.size)}: ${greeting.size} bytes of UTF-8`);
 greeting.dispose();
 console.log(`${heap.stats().usedBlocks} blocks in use`);

@@ -1,6 +1,6 @@
 /**
- * An image in a SharedArrayBuffer, softened by four workers at the same time. They allocate their results from the one heap
- * that lies in that buffer: in turns, since nothing in a heap is locked yet. Only pointers go from thread to thread.
+ * Four workers soften an image in a SharedArrayBuffer at the same time. They allocate their results from one heap in that buffer.
+ * A heap has no locks, so they allocate in turns. Threads send each other only pointers.
  *
  * `node examples/shared-image.js` prints:
  *
@@ -24,10 +24,10 @@ async function main() {
   const heap = new Heap({ memory: new SharedArrayBuffer(1 << 20) });
   const image = heap.allocate(SIZE * SIZE);
   const pixels = heap.view(Uint8Array, image, SIZE * SIZE);
-  for (let i = 0; i < pixels.length; i++) pixels[i] = (i & 32) === 0 ? 0 : 255; // upright stripes
+  for (let i = 0; i < pixels.length; i++) pixels[i] = (i & 32) === 0 ? 0 : 255; // vertical stripes
   console.log(`${SIZE} × ${SIZE} pixels, steepest step ${steepest(pixels)}`);
 
-  // A word that says whose turn it is to use the heap. This thread has none until all are done.
+  // A word with the index of the worker that may use the heap. This thread waits until all are done.
   const turn = heap.allocateZeroed(4);
   const { memory } = heap;
   const bands = await Promise.all(
@@ -62,7 +62,7 @@ function work({ memory, image, turn, index }) {
   Atomics.store(whose, 0, index + 1);
   Atomics.notify(whose, 0);
 
-  // Its turn is over; from here on all work at the same time. A pixel becomes the mean of its neighbours in the row.
+  // The turn is over, and all workers continue at the same time. A pixel becomes the mean of its neighbours in the row.
   for (let y = 0; y < ROWS; y++) {
     const row = from.subarray((index * ROWS + y) * SIZE, (index * ROWS + y + 1) * SIZE);
     for (let x = 0; x < SIZE; x++) {
@@ -73,7 +73,7 @@ function work({ memory, image, turn, index }) {
   parentPort.postMessage(band);
 }
 
-/** The largest difference between a pixel and the next in its row. */
+/** Returns the largest difference between a pixel and the next one in its row. */
 function steepest(pixels) {
   let most = 0;
   for (let i = 1; i < pixels.length; i++) {

@@ -1,5 +1,5 @@
 /**
- * C interop: a module written in C and a program in JavaScript allocate from one heap, and each reads what the other wrote.
+ * C interop: a module in C and a program in JavaScript share one heap, and read each other's blocks.
  *
  * `words.wasm` is `words.c`, without a libc; to build it again, with Debian's `clang` and `lld`:
  *
@@ -19,7 +19,7 @@ import { Heap, struct } from "heapwright";
 
 const memory = new WebAssembly.Memory({ initial: 2 });
 
-/** The exports of a module that imports `memory` and what else is in `env`. */
+/** Instantiates a module that imports `memory` and `env`, and returns its exports. */
 async function load(url, env = {}) {
   const { instance } = await WebAssembly.instantiate(await readFile(url), {
     env: { memory, ...env },
@@ -27,8 +27,8 @@ async function load(url, env = {}) {
   return instance.exports;
 }
 
-// The module's own data and stack come first in the memory; the heap begins where they end, which only the module knows.
-// So the module is given malloc and free before there is a heap, and calls them when there is one.
+// The module's data and stack are at the start of the memory. The heap begins after them, at the module's __heap_base. So the
+// module gets malloc and free first, and the heap is created before the module calls them.
 const allocator = await load(new URL(import.meta.resolve("heapwright/heap.wasm")));
 const { malloc, free } = allocator;
 const words = await load(new URL("words.wasm", import.meta.url), { malloc, free });
@@ -36,12 +36,12 @@ const base = words.__heap_base.value;
 if (allocator.heap_init(base, 0) !== 0) throw new Error(`no heap at ${base}`);
 const heap = Heap.attach(memory, { base });
 
-// A text, written by JavaScript, read by C.
+// A text: JavaScript writes it, C reads it.
 const text = heap.cString("to be or not to be");
 const first = words.count_words(text.pointer) >>> 0;
 text.dispose();
 
-// A list, written by C, read by JavaScript: `struct word`, and its text behind it.
+// A list: C writes it, JavaScript reads it. Each item is a `struct word`, followed by its text.
 const Word = struct({ next: "u32", count: "i32", length: "i32" });
 for (let p = first; p !== 0; p = Word.at(heap, p).next) {
   const { count, length } = Word.at(heap, p);

@@ -1,4 +1,4 @@
-// Counts words. Every word is a block of its own, from the malloc that the memory's owner gives.
+// Counts words. Each word is a separate block, from an imported malloc.
 
 void *malloc(unsigned long);
 void free(void *);
