@@ -76,7 +76,7 @@ export class HeapError extends Error {
   declare readonly size?: number;
 
   /**
-   * Makes an error. Programs seldom need to.
+   * Makes an error. Most programs never need this.
    *
    * @param code What went wrong.
    * @param message What went wrong, for people.
@@ -112,7 +112,7 @@ export function outOfMemory(size: number, hindrance: string): HeapError {
   );
 }
 
-/** For the use of a block or scope after its end. */
+/** The error for a block or scope that is used after it was disposed of. */
 export function disposed(what: "block" | "scope"): HeapError {
   return new HeapError(
     "DISPOSED",

@@ -13,8 +13,8 @@
 export * from "./heap.wasm.js";
 
 /**
- * Proves all invariants. Returns 0, or the first that is violated: its letter's character code × 256 + its number. Cost:
- * linear in the number of blocks and slabs.
+ * Checks all invariants. Returns 0, or the first violated one as a number: the character code of its letter × 256 + its number.
+ * Cost: linear in the number of blocks and slabs.
  */
 export function heap_check(): number;
 

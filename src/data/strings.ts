@@ -39,7 +39,7 @@ export function cStringAt(heap: HeapLike, pointer: number): string {
   throw invalidPointer("INVALID_POINTER", pointer, "no zero ends the string. Use readString().");
 }
 
-/** What the memory contains from an address on. It need not be in the heap: a module has strings of its own. */
+/** Returns the memory from an address on. It need not be in the heap: a module also has strings outside it. */
 function bytesFrom({ memory }: HeapLike, pointer: number, size: number): Uint8Array {
   if (!isWord(pointer)) throw noAddress(pointer);
   const buffer = bufferUpTo(memory, pointer + (isWord(size) ? size : 0));
