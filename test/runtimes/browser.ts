@@ -39,7 +39,7 @@ const FLAGS = [
 ];
 
 /** Seconds after which a page should have reported. */
-const LIMIT = 60;
+const LIMIT = 120;
 
 export class Browser {
   readonly #chromium: Program;

@@ -5,11 +5,11 @@ import type { Browser } from "./browser.ts";
 import { run } from "./commands.ts";
 import type { Project } from "./project.ts";
 import type { Report } from "./suite/main.ts";
-import type { Place } from "./suite/place.ts";
+import type { Here } from "./suite/place.ts";
 import { OUT, type Program } from "./tools.ts";
 
-/** A place without what it knows only itself. */
-type Told = Pick<Place, "wasm" | "shares" | "seed">;
+/** What a place is told about itself; it knows the rest. */
+type Told = Pick<Here, "wasm" | "shares" | "seed">;
 
 export interface Start {
   readonly name: string;

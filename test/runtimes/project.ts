@@ -9,6 +9,8 @@ import { npm } from "./commands.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PLACES = fileURLToPath(new URL("places/", import.meta.url));
+/** What the suites use of vitest. */
+const RUNNER = fileURLToPath(new URL("suite/runner.ts", import.meta.url));
 
 /** What is inside of each entry. */
 const ENGINES: Readonly<Record<string, readonly EngineName[]>> = {
@@ -38,7 +40,13 @@ export async function makeProject(folder: string): Promise<Project> {
   const installed = join(folder, "node_modules/heapwright");
   const exports = exportsOf(installed);
   const entries = [...exports.keys()];
-  const common = { bundle: true, format: "esm", target: "es2022", logLevel: "warning" } as const;
+  const common = {
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    logLevel: "warning",
+    alias: { vitest: RUNNER },
+  } as const;
   await build({
     ...common,
     entryPoints: [join(PLACES, "node.ts")],

@@ -6,12 +6,15 @@ import { describe, expect, it, vi } from "vitest";
 
 import * as engineErrors from "../../engine/errors.ts";
 import { Heap, HeapError, type HeapOptions, struct } from "../../src/index.ts";
-import { errorsSuite } from "../suite/errors.ts";
+import { errorsSuite, messagesSuite } from "../suite/errors.ts";
 import { errorOf, expectError } from "../suite/heaps.ts";
 import { PAGE } from "../suite/place.ts";
 import { PLACES } from "./places.ts";
 
-describe.each(PLACES)("$name", errorsSuite);
+describe.each(PLACES)("$name", (place) => {
+  errorsSuite(place);
+  messagesSuite(place);
+});
 
 it("a HeapError has a name, a code, and the pointer or size", () => {
   const error = errorOf(() => new Heap().deallocate(0.5));

@@ -334,3 +334,39 @@ export function errorsSuite(place: Place): void {
     }
   });
 }
+
+/** One call for each code, and its message: quick, for every entry in every memory. */
+export function messagesSuite({ makeHeap }: Place): void {
+  it("messages say what was wrong", () => {
+    const heap = makeHeap({ limit: MOST / 2 });
+    const pointer = heap.allocate(100);
+    const freed = heap.allocate(3000);
+    heap.allocate(3000);
+    heap.deallocate(freed);
+    const room = heap.usableSize(pointer);
+    const calls: [call: () => unknown, code: HeapErrorCode, message: string][] = [
+      [() => heap.allocate(-1), "INVALID_SIZE", "size -1"],
+      [() => heap.reallocate(pointer, 1.5), "INVALID_SIZE", "size 1.5"],
+      [() => heap.allocate(MOST), "OUT_OF_MEMORY", `cannot allocate ${MOST} bytes`],
+      [() => heap.reallocate(pointer, MOST), "OUT_OF_MEMORY", `cannot allocate ${MOST} bytes`],
+      [() => heap.allocate(1, 3), "INVALID_ALIGNMENT", "Invalid alignment 3"],
+      [() => heap.view(Uint8Array, pointer, room + 1), "INVALID_SIZE", `from 0 to ${room}`],
+      [() => makeHeap({ limitt: 1 } as object), "BAD_OPTIONS", "Unknown option limitt"],
+      [() => makeHeap({ base: -1 }), "BAD_OPTIONS", "Invalid base -1"],
+    ];
+    const pointers: [pointer: number, code: HeapErrorCode, message: string][] = [
+      [freed, "DOUBLE_FREE", "already free"],
+      [pointer + 8, "INVALID_POINTER", "no block starts there"],
+      [0.5, "INVALID_POINTER", "no block starts there"],
+      [MOST, "OUT_OF_HEAP", "outside this heap"],
+      [-16, "OUT_OF_HEAP", "is negative"],
+    ];
+    for (const [bad, code, message] of pointers) {
+      calls.push([() => heap.deallocate(bad), code, message]);
+      calls.push([() => heap.reallocate(bad, 10), code, message]);
+      calls.push([() => heap.usableSize(bad), code, message]);
+    }
+    for (const [call, code, message] of calls)
+      expect(expectError(heap, call, code).message).toContain(message);
+  });
+}

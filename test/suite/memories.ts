@@ -88,7 +88,7 @@ export function memoriesSuite(place: Place): void {
   });
 
   it("another engine can join a heap, and both continue", () => {
-    for (const other of kind.engines) {
+    for (const other of place.joining) {
       const memory = make();
       const first = new Heap({ memory, base: 100, engine, margin: 0 });
       const kept = first.allocate(100);

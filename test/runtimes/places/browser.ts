@@ -1,9 +1,9 @@
 /** What the places of a browser have in common. */
 
-import type { Place, WasmFile } from "../suite/place.ts";
+import type { Here, WasmFile } from "../suite/place.ts";
 
-/** The Place, as the address of the page has it. */
-export async function placeHere(): Promise<Place> {
+/** Returns the Here that the address of the page contains. */
+export async function placeHere(): Promise<Here> {
   const place = new URLSearchParams(location.search).get("place")!;
   const files = [
     await file("heap.wasm", false),

@@ -1,5 +1,5 @@
 import { conformance } from "../suite/main.ts";
-import type { Place } from "../suite/place.ts";
+import type { Here } from "../suite/place.ts";
 import { ENTRIES } from "./entries.js";
 
-onmessage = ({ data }) => postMessage(conformance(ENTRIES, data as Place));
+onmessage = ({ data }) => postMessage(conformance(ENTRIES, data as Here));

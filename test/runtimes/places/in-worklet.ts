@@ -1,5 +1,5 @@
 import { conformance } from "../suite/main.ts";
-import type { Place } from "../suite/place.ts";
+import type { Here } from "../suite/place.ts";
 import { ENTRIES } from "./entries.js";
 
 // TypeScript has no typings of this scope.
@@ -8,13 +8,13 @@ declare class AudioWorkletProcessor {
 }
 declare function registerProcessor(
   name: string,
-  type: new (options: { processorOptions: Place }) => AudioWorkletProcessor,
+  type: new (options: { processorOptions: Here }) => AudioWorkletProcessor,
 ): void;
 
 class Conformance extends AudioWorkletProcessor {
-  readonly #place: Place;
+  readonly #place: Here;
 
-  constructor({ processorOptions }: { processorOptions: Place }) {
+  constructor({ processorOptions }: { processorOptions: Here }) {
     super();
     this.#place = processorOptions;
   }

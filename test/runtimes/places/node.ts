@@ -1,13 +1,13 @@
 /**
- * In Node, Bun and Deno: `node.js main|worker PLACE`, where PLACE is the Place as JSON, without files. Prints the report.
+ * In Node, Bun and Deno: `node.js main|worker PLACE`, where PLACE is a Here as JSON, without files. Prints the report.
  */
 
 import { readFileSync } from "node:fs";
 import { argv } from "node:process";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { conformance } from "../suite/main.ts";
-import type { Place, WasmFile } from "../suite/place.ts";
-import { heapToSend, type Sent } from "../suite/thread.ts";
+import type { Here, Sent, WasmFile } from "../suite/place.ts";
+import { heapToSend } from "../suite/thread.ts";
 import { ENTRIES } from "./entries.js";
 
 const [, , where, place] = argv;
@@ -25,7 +25,7 @@ if (isMainThread && where === "worker") {
     file("heap.debug.wasm", false),
   ];
   const sent = workerData as Sent | null;
-  const here: Place = { ...JSON.parse(place!), files, ...(sent && { sent }) };
+  const here: Here = { ...JSON.parse(place!), files, ...(sent && { sent }) };
   const report = JSON.stringify(conformance(ENTRIES, here));
   if (parentPort) parentPort.postMessage(report);
   else console.log(report);

@@ -1,32 +1,35 @@
 /** One random program, on every engine in every memory: the pointers have to be the same. */
 
-import type { Form, Heap } from "./place.ts";
-import { expect, randomFrom, type Run } from "./run.ts";
+import { describe, expect, it } from "vitest";
+
+import { fill, expectFilled } from "../../suite/heaps.ts";
+import type { Heap } from "../../suite/place.ts";
+import type { Form } from "./place.ts";
+import { skip } from "./runner.ts";
 
 const OPS = 2000;
-/** Live blocks that the program keeps to, give or take. */
+/** Live blocks that the program keeps, about. */
 const BLOCKS = 200;
 
-/** The hash of the pointers; they depend on the seed alone. */
-export function checkProgram(run: Run, forms: readonly Form[], seed: number): string {
+/** Returns a hash of the pointers, which depend on the seed alone. */
+export function programSuite(forms: readonly Form[], seed: number): string {
   let wanted: readonly number[] | undefined;
+  const name = `the pointers of random program ${seed} are those of all`;
   for (const form of forms) {
-    const check = `${form.name}: the pointers of random program ${seed} are those of all`;
-    if (form.lacks !== undefined) {
-      run.skip(check, form.lacks);
-      continue;
-    }
-    run.check(check, () => {
-      const pointers = pointersOf(form.makeHeap(), seed);
-      wanted ??= pointers;
-      const op = pointers.findIndex((pointer, i) => pointer !== wanted![i]);
-      expect(op === -1, `${wanted[op]} as the answer to op ${op}, found ${pointers[op]}`);
+    describe(form.name, () => {
+      if (form.lacks !== undefined) return skip(name, form.lacks);
+      it(name, () => {
+        const pointers = pointersOf(form.makeHeap({ pages: 64 }), seed);
+        wanted ??= pointers;
+        const op = pointers.findIndex((pointer, i) => pointer !== wanted![i]);
+        expect(op, `the first op that returned another pointer: ${pointers[op]}`).toBe(-1);
+      });
     });
   }
   return hashOf(wanted ?? []);
 }
 
-/** What each op answered. Contents are verified on the way, and invariants now and then. */
+/** Returns what each op returned. Verifies the contents on the way, and the invariants now and then. */
 function pointersOf(heap: Heap, seed: number): number[] {
   const random = randomFrom(seed);
   const live: { pointer: number; size: number; mark: number }[] = [];
@@ -34,7 +37,7 @@ function pointersOf(heap: Heap, seed: number): number[] {
 
   const keep = (pointer: number, size: number): void => {
     const mark = random(256);
-    heap.view(Uint8Array, pointer, size).fill(mark);
+    fill(heap, pointer, size, mark);
     live.push({ pointer, size, mark });
     pointers.push(pointer);
   };
@@ -43,9 +46,7 @@ function pointersOf(heap: Heap, seed: number): number[] {
     const block = live[index]!;
     live[index] = live.at(-1)!;
     live.pop();
-    const bytes = heap.view(Uint8Array, block.pointer, block.size);
-    const strayed = bytes.findIndex((byte) => byte !== block.mark);
-    expect(strayed === -1, `byte ${strayed} of the block at ${block.pointer} to be as written`);
+    expectFilled(heap, block.pointer, block.size, block.mark);
     return block;
   };
 
@@ -76,4 +77,16 @@ function hashOf(words: readonly number[]): string {
     }
   }
   return (hash >>> 0).toString(16).padStart(8, "0");
+}
+
+/** Numbers that look random: `below(n)` is a whole number from 0 to n - 1. */
+function randomFrom(seed: number): (below: number) => number {
+  let state = seed | 0;
+  return (below) => {
+    // A counter stirred by two multiplications (splitmix).
+    state = (state + 0x9e3779b9) | 0;
+    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+    return ((mixed ^ (mixed >>> 15)) >>> 0) % below;
+  };
 }

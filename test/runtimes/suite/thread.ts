@@ -1,14 +1,9 @@
 /** A heap that one thread makes and another one joins. */
 
-import type { Entry, Library } from "./place.ts";
-import { expectEqual, type Run } from "./run.ts";
+import { expect, it } from "vitest";
 
-/** What the one sends to the other. */
-export interface Sent {
-  readonly memory: WebAssembly.Memory;
-  /** Of a string that the one wrote. */
-  readonly pointer: number;
-}
+import type { Library } from "../../suite/place.ts";
+import type { Entry, Sent } from "./place.ts";
 
 const TEXT = "from another thread";
 
@@ -17,13 +12,11 @@ export function heapToSend({ Heap }: Library): Sent {
   return { memory, pointer: new Heap({ memory }).cString(TEXT).release() };
 }
 
-export function checkSent(run: Run, entries: readonly Entry[], { memory, pointer }: Sent): void {
-  for (const { name, api } of entries) {
-    run.check(`${name}: joins the heap of another thread`, () => {
-      const heap = api.Heap.attach(memory);
-      expectEqual(heap.readCString(pointer), TEXT);
-      heap.deallocate(heap.allocate(1000));
-      heap.check();
-    });
-  }
+export function threadSuite({ name, api }: Entry, { memory, pointer }: Sent): void {
+  it(`${name} joins the heap of another thread`, () => {
+    const heap = api.Heap.attach(memory);
+    expect(heap.readCString(pointer)).toBe(TEXT);
+    heap.deallocate(heap.allocate(1000));
+    heap.check();
+  });
 }

@@ -3,7 +3,7 @@
 import { expect, it } from "vitest";
 
 import type { HeapArray } from "../../../src/index.ts";
-import { expectError, MAX_SIZE } from "../heaps.ts";
+import { DISPOSE, expectError, MAX_SIZE } from "../heaps.ts";
 import { type Heap, PAGE, type Place } from "../place.ts";
 
 export function arraySuite(place: Place): void {
@@ -69,7 +69,7 @@ export function arraySuite(place: Place): void {
 
   it("cannot be used after it was freed or released", () => {
     const heap = makeHeap();
-    for (const end of ["dispose", "release", Symbol.dispose] as const) {
+    for (const end of ["dispose", "release", DISPOSE] as const) {
       const array = heap.array(Int32Array, 4);
       array.elements.fill(7);
       const pointer = array[end]();

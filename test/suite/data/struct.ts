@@ -42,6 +42,14 @@ export function structSuite(place: Place): void {
     },
   );
 
+  it("fields have the offsets of C", () => {
+    const { struct } = place.api;
+    const point = struct({ x: "f32", y: "f32" });
+    const shape = struct({ tag: "u8", id: "i64", at: point, codes: ["u16", 3], last: "i8" });
+    expect([shape.size, shape.alignment]).toEqual([32, 8]);
+    expect(shape.offsets).toEqual({ tag: 0, id: 8, at: 16, codes: 24, last: 30 });
+  });
+
   it("fields are little-endian, as in WebAssembly", () => {
     const heap = makeHeap();
     using block = heap.block(Point.size);

@@ -2,7 +2,7 @@
 
 import { expect, it } from "vitest";
 
-import { errorOf, expectError, MAX_SIZE } from "../heaps.ts";
+import { DISPOSE, errorOf, expectError, MAX_SIZE } from "../heaps.ts";
 import { type Heap, PAGE, type Place } from "../place.ts";
 
 export function blockSuite(place: Place): void {
@@ -44,14 +44,14 @@ export function blockSuite(place: Place): void {
 
   it("is freed once, and cannot be used afterwards", () => {
     const heap = makeHeap();
-    for (const end of ["dispose", Symbol.dispose] as const) {
+    for (const end of ["dispose", DISPOSE] as const) {
       const block = heap.block(100);
       const { pointer } = block;
       block[end]();
       // Somebody else's now.
       expect(heap.allocate(100)).toBe(pointer);
       block.dispose();
-      block[Symbol.dispose]();
+      block[DISPOSE]();
       expect(heap.owns(pointer)).toBe(true);
       for (const use of [
         () => block.pointer,

@@ -2,7 +2,7 @@
 
 import { expect, it } from "vitest";
 
-import { errorOf, expectError, MAX_SIZE } from "../heaps.ts";
+import { DISPOSE, errorOf, expectError, MAX_SIZE } from "../heaps.ts";
 import type { Heap, Place } from "../place.ts";
 
 export function scopeSuite(place: Place): void {
@@ -10,8 +10,8 @@ export function scopeSuite(place: Place): void {
 
   const live = (heap: Heap): number => heap.stats().usedBlocks;
 
-  it.each([{}, "name", 8n, 16, { [Symbol.dispose]: 1 }, { dispose() {} }])(
-    "refuses to use a value without a Symbol.dispose method: %s",
+  it.each([{}, "name", 8n, 16, { [DISPOSE]: 1 }, { dispose() {} }])(
+    "rejects a value without a Symbol.dispose method: %s",
     (value) => {
       using scope = makeHeap().scope();
       const error = errorOf(() => scope.use(value as never));
@@ -22,7 +22,7 @@ export function scopeSuite(place: Place): void {
     },
   );
 
-  it.each([undefined, null, {}, "name", 16])("refuses to adopt with, or defer, %s", (value) => {
+  it.each([undefined, null, {}, "name", 16])("adopt and defer reject %s", (value) => {
     using scope = makeHeap().scope();
     for (const call of [() => scope.adopt(1, value as never), () => scope.defer(value as never)]) {
       const error = errorOf(call);
@@ -52,7 +52,7 @@ export function scopeSuite(place: Place): void {
     const heap = makeHeap();
     const freed: unknown[] = [];
     const scope = heap.scope();
-    const first = { [Symbol.dispose]: () => freed.push("first") };
+    const first = { [DISPOSE]: () => freed.push("first") };
     expect(scope.use(first)).toBe(first);
     const block = scope.use(heap.block(10));
     const array = scope.use(heap.array(Int8Array, 10));
@@ -139,7 +139,7 @@ export function scopeSuite(place: Place): void {
     expect(live(heap)).toBe(0);
   });
 
-  it("throws all errors as SuppressedErrors", () => {
+  it("throws all errors, as nested SuppressedErrors", () => {
     const scope = makeHeap().scope();
     for (const each of ["first", undefined, "last"]) {
       scope.defer(() => {
@@ -163,7 +163,7 @@ export function scopeSuite(place: Place): void {
 
   it("cannot be used after its end", () => {
     const heap = makeHeap();
-    for (const end of ["dispose", Symbol.dispose, "move"] as const) {
+    for (const end of ["dispose", DISPOSE, "move"] as const) {
       const scope = heap.scope();
       expect(scope.disposed).toBe(false);
       scope[end]();
