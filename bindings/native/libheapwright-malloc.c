@@ -9,9 +9,10 @@
 //     stats           figures of the heap on standard error when the program ends
 //     trim=BYTES      free memory at the end of the heap is returned from so many bytes on; 0: never
 //     large=BYTES     requests from this size on get a mapping of their own
-//     regions=NUMBER  regions that threads are spread over
+//     regions=NUMBER  threads that have a region of their own; further threads share others
 
 #define HW_FOREIGN_FREE
+#define HW_FREE_CALL "free"
 #include "process.c"
 
 #include <malloc.h>
@@ -88,7 +89,7 @@ static __attribute__((constructor)) void read_settings(void) {
     else if (is_setting(setting, "stats")) prints_stats = true;
     else if (read_number(setting, "trim", &number)) set_trim(number);
     else if (read_number(setting, "large", &number)) set_large(number);
-    else if (read_number(setting, "regions", &number) && number > 0) most_arenas = number < 64 ? (unsigned)number : 64;
+    else if (read_number(setting, "regions", &number) && number > 0) most_owners = number < MOST_OWNERS ? (unsigned)number : MOST_OWNERS;
     else {
       const int length = comma == NULL ? (int)strlen(setting) : (int)(comma - setting);
       say("heapwright: unknown setting in HEAPWRIGHT_OPTIONS: %.*s\n", length, setting);
@@ -119,6 +120,8 @@ API void *calloc(size_t count, size_t size) {
 /** Frees for size 0, as the C library's does. */
 API void *realloc(void *pointer, size_t size) {
   if (pointer == NULL) return take(size);
+  void *resized = size == 0 ? NULL : resize_inside(pointer, size);
+  if (LIKELY(resized != NULL)) return resized;
   u32 code;
   const size_t had = size_of(pointer, &code);
   if (had == SIZE_MAX) {
@@ -213,8 +216,8 @@ struct totals {
 /** Takes time linear in the number of blocks. Free slots count as used. */
 static struct totals count_all(void) {
   struct totals all = {0, 0, 0, 0, 0};
-  for (unsigned i = 0; i < region_count; i++) {
-    const bool is_locked = lock(&regions[i].lock);
+  for (unsigned i = regions_now(); i-- > 0;) {
+    const bool is_locked = seize(&regions[i]);
     hw_heap *heap = regions[i].heap;
     all.footprint += hw_footprint(heap);
     all.peak += hw_peak(heap);
@@ -226,7 +229,7 @@ static struct totals count_all(void) {
       all.free += hw_sizeOf(heap, p);
       all.free_blocks++;
     }
-    unlock(&regions[i].lock, is_locked);
+    release(&regions[i], is_locked);
   }
   return all;
 }
@@ -275,7 +278,7 @@ API int mallopt(int parameter, int value) {
       set_large(value < 0 ? MOST_LARGE_FROM : (size_t)value);
       return 1;
     case M_ARENA_MAX:
-      if (value > 0) most_arenas = value < 64 ? (unsigned)value : 64;
+      if (value > 0) most_owners = value < MOST_OWNERS ? (unsigned)value : MOST_OWNERS;
       return value > 0;
     case M_MXFAST:
     case M_TOP_PAD:

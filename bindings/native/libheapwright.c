@@ -1,5 +1,6 @@
 // libheapwright: `allocate` and `deallocate` on the process's program break. See libheapwright.h.
 
+#define HW_FREE_CALL "deallocate"
 #include "process.c"
 
 #include "libheapwright.h"
@@ -40,5 +41,8 @@ size_t hw_process_trim(size_t keep) {
 }
 
 hw_heap *hw_process_heap(unsigned index) {
-  return index < region_count ? regions[index].heap : NULL;
+  if (index >= regions_now()) return NULL;
+  // Blocks that other threads freed are in use until then.
+  release(&regions[index], seize(&regions[index]));
+  return regions[index].heap;
 }

@@ -4,8 +4,9 @@
 //     program, data │ region 0 ───────▶ the program break │ …      mappings     │ region 1 ─▶ │ region 2 ─▶ │ reserved …
 //
 // Region 0 lies on the program break, and moves it by `sbrk`; others lie in one reservation of addresses, and so does region 0 if
-// the break cannot move. A thread allocates from one region, which it shares with others if there are more threads than regions;
-// any thread may free any block. So each region has a lock. While there is a single thread, no lock is taken.
+// the break cannot move. A thread owns the region that it allocates from, and enters it by a flag instead of a lock: that takes no
+// atomic operation. Another thread leaves the blocks that it frees in the region's list of remote frees, and the owner frees them. If it
+// needs the region itself, it stops the owner: `seize`. When a thread ends, its region waits for the next one.
 //
 // The break is moved by libc's `sbrk` alone: libc remembers where it is. Other code may move it too; memory that appears behind a
 // region is a foreign region, and the heap continues behind it.
@@ -25,12 +26,14 @@ static void die_corrupt(struct hw_heap *hw);
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
@@ -38,7 +41,7 @@ static void die_corrupt(struct hw_heap *hw);
 #define SLOW static __attribute__((noinline, unused))
 #define FAST static inline __attribute__((always_inline, unused))
 
-enum { MOST_REGIONS = 256, OS_PAGE = 4096, REGION_UNIT = 65536 };
+enum { MOST_REGIONS = 256, MOST_OWNERS = 192, OS_PAGE = 4096, REGION_UNIT = 65536 };
 
 /** Addresses that a region has. */
 #define REGION_SPAN ((u64)1 << 32)
@@ -50,6 +53,7 @@ enum { MOST_REGIONS = 256, OS_PAGE = 4096, REGION_UNIT = 65536 };
 
 /** Requests from this size on get a mapping of their own. It rises to the sizes of mappings that are freed. */
 static size_t large_from = 256 * KIB;
+#define LARGE_FROM __atomic_load_n(&large_from, __ATOMIC_RELAXED)
 static const size_t MOST_LARGE_FROM = 32 * MIB;
 static bool large_is_fixed;
 
@@ -58,8 +62,8 @@ static size_t trim_from = 512 * KIB;
 static const size_t MOST_TRIM_FROM = 64 * MIB;
 static bool trim_is_fixed;
 
-/** Regions that threads are spread over. */
-static unsigned most_arenas;
+/** Threads that may have a region of their own; further ones share regions. 0: not set yet. */
+static unsigned most_owners;
 
 /** Whether an invalid pointer ends the program, or is reported alone. */
 static bool reports_only;
@@ -127,28 +131,51 @@ FAST void unlock_now(int *word) {
   if (UNLIKELY(__atomic_exchange_n(word, 0, __ATOMIC_RELEASE) == 2)) wake_one(word);
 }
 
+/** Whether this thread is in `fork`, and has all locks. */
+static __thread bool forks __attribute__((tls_model("initial-exec")));
+
 /** Takes a lock if there may be another thread; returns whether it did. */
-FAST bool lock(int *word) {
-  if (is_alone()) return false;
+static bool lock(int *word) {
+  if (is_alone() || forks) return false;
   lock_now(word);
   return true;
 }
 
-FAST void unlock(int *word, bool is_locked) {
+static void unlock(int *word, bool is_locked) {
   if (is_locked) unlock_now(word);
 }
 
 // Regions -----------------------------------------------------------------------------------------------------------------
 
+/** Remote frees that a region has room for, and how many of them the owner lets come together. */
+enum { REMOTE = 1024, REMOTE_BATCH = 64 };
+
+/** Why the owner may not just enter its region: another thread has seized it; there are remote frees. */
+enum { SEIZED = 1, HAS_REMOTE = 2 };
+
 struct region {
   hw_heap *heap;
+  /** The thread that owns the region, by the address of its `mine`; NULL if there is none. It changes with the lock. */
+  void *owner;
   int lock;
+  /** Whether threads share the region: it is never owned. */
+  bool is_shared;
+
+  /** Whether the owner is in the region. */
+  int busy __attribute__((aligned(64)));
+  /** SEIZED, HAS_REMOTE. */
+  int attention;
+  /** Frees until free pages inside the heap are looked for. */
+  u32 frees_left;
   /** Whether memory was returned since the heap last grew. */
   bool trimmed;
   size_t trim_from;
-  /** Frees until free pages inside the heap are looked for. */
-  u32 frees_left;
-} __attribute__((aligned(64)));
+
+  /** Remote frees so far, and how many of them are done. They are offsets of blocks, in a ring; 0 is an empty place. */
+  u32 remote_count __attribute__((aligned(64)));
+  u32 remote_done;
+  u32 remote[REMOTE];
+};
 
 static struct region regions[MOST_REGIONS];
 static unsigned region_count;
@@ -161,8 +188,10 @@ static hw_heap *break_heap;
 static char *reservation;
 static u64 reserved, reserved_used;
 
-/** The region that this thread allocates from. */
+/** The region that this thread owns; NULL if it has none. */
 static __thread struct region *mine __attribute__((tls_model("initial-exec")));
+/** The region that it shares with others if it has none. */
+static __thread struct region *common __attribute__((tls_model("initial-exec")));
 
 static char *rounded_up(const void *address, size_t unit) {
   return (char *)(((uintptr_t)address + unit - 1) & -(uintptr_t)unit);
@@ -172,16 +201,29 @@ static size_t pages_up(size_t bytes) {
   return (bytes + OS_PAGE - 1) & -(size_t)OS_PAGE;
 }
 
+/** Regions that there are; others are being created. */
+static unsigned regions_now(void) {
+  return __atomic_load_n(&region_count, __ATOMIC_ACQUIRE);
+}
+
 static struct region *region_with(const hw_heap *heap) {
-  for (unsigned i = 0; i < region_count; i++)
+  for (unsigned i = regions_now(); i-- > 0;)
     if (regions[i].heap == heap) return &regions[i];
   return NULL;
+}
+
+static bool has_remote(const struct region *region) {
+  return __atomic_load_n(&region->remote_count, __ATOMIC_RELAXED) != __atomic_load_n(&region->remote_done, __ATOMIC_RELAXED);
 }
 
 static void die_corrupt(hw_heap *hw) {
   // A handler of the signal may allocate.
   struct region *region = region_with(hw);
-  if (region != NULL) __atomic_store_n(&region->lock, 0, __ATOMIC_RELEASE);
+  if (region != NULL) {
+    __atomic_store_n(&region->busy, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&region->attention, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&region->lock, 0, __ATOMIC_RELEASE);
+  }
   say("heapwright: corrupt heap: its metadata at %p was overwritten\n", (void *)hw);
   abort();
 }
@@ -189,7 +231,10 @@ static void die_corrupt(hw_heap *hw) {
 /** Keeps more free memory from now on if some was returned just before the heap grows. */
 static void note_growth(const hw_heap *hw) {
   struct region *region = region_with(hw);
-  if (region == NULL || !region->trimmed) return;
+  if (region == NULL) return;
+  // Blocks that other threads freed come before more growth.
+  if (has_remote(region)) __atomic_fetch_or(&region->attention, HAS_REMOTE, __ATOMIC_RELAXED);
+  if (!region->trimmed) return;
   region->trimmed = false;
   if (!trim_is_fixed && region->trim_from < MOST_TRIM_FROM) region->trim_from *= 2;
 }
@@ -281,9 +326,14 @@ static hw_heap *create_on_break(void) {
 #endif
 }
 
+/** Addresses that a region in the reservation has. */
+static u64 reserved_span(void) {
+  return reserved < REGION_SPAN ? reserved : REGION_SPAN;
+}
+
 static hw_heap *create_reserved(void) {
   if (reservation == NULL && !reserve()) return NULL;
-  const u64 span = reserved < REGION_SPAN ? reserved : REGION_SPAN;
+  const u64 span = reserved_span();
   if (reserved_used + span > reserved) return NULL;
   char *base = reservation + reserved_used;
   if (mprotect(base, REGION_UNIT, PROT_READ | PROT_WRITE) != 0) return NULL;
@@ -292,9 +342,7 @@ static hw_heap *create_reserved(void) {
     .grow = grow_reserved,
     .shrink = shrink_reserved,
   };
-  hw_heap *heap = hw_create(base, REGION_UNIT, &options);
-  if (heap != NULL) reserved_used += span;
-  return heap;
+  return hw_create(base, REGION_UNIT, &options);
 }
 
 /** Frees between two looks for free pages, at least. */
@@ -311,32 +359,15 @@ static struct region *create_region(void) {
   region->frees_left = LEAST_FREES;
   region->heap = heap;
   __atomic_store_n(&region_count, region_count + 1, __ATOMIC_RELEASE);
-  return region;
-}
-
-/** The region for a thread that has none: threads take turns. */
-SLOW struct region *choose_region(void) {
-  static unsigned turn;
-  const int saved = errno;
-  const bool is_locked = lock(&regions_lock);
-  if (most_arenas == 0) {
-    cpu_set_t set;
-    const int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    most_arenas = cores < 1 ? 2 : cores > 32 ? 64 : 2 * (unsigned)cores;
-  }
-  const unsigned index = turn++ % most_arenas;
-  struct region *region = index < region_count ? &regions[index] : create_region();
-  if (region == NULL && region_count > 0) region = &regions[0];
-  unlock(&regions_lock, is_locked);
-  errno = saved;
-  mine = region;
+  if (heap != break_heap) __atomic_store_n(&reserved_used, reserved_used + reserved_span(), __ATOMIC_RELEASE);
   return region;
 }
 
 /** The region whose addresses contain `pointer`; NULL if there is none. */
 FAST struct region *region_around(const void *pointer) {
+  const u64 used = __atomic_load_n(&reserved_used, __ATOMIC_ACQUIRE);
   const u64 offset = (u64)((uintptr_t)pointer - (uintptr_t)reservation);
-  if (reservation != NULL && offset < reserved_used) {
+  if (offset < used) {
     const unsigned index = (unsigned)(offset / REGION_SPAN) + (break_heap != NULL);
     return &regions[index];
   }
@@ -418,17 +449,219 @@ FAST void note_free(struct region *region, u32 p) {
   if (UNLIKELY(--region->frees_left == 0)) purge_now(region);
 }
 
+// Entering a region -------------------------------------------------------------------------------------------------------
+//
+// The owner sets `busy`, then looks at `attention`. A thread that seizes the region takes its lock, sets SEIZED in `attention`, and then
+// looks at `busy`. One of the two must see what the other wrote. That takes a fence on both sides, or `membarrier`, which
+// makes all running threads of the process pass one: then the owner, which enters often, needs none. (Dice, Huang, Yang,
+// "Asymmetric Dekker Synchronization", 2001.)
+
+/** Whether `membarrier` works: asked for once, by the first thread. Without it all regions are shared. */
+static bool has_membarrier(void) {
+#ifdef HW_NO_MEMBARRIER
+  return false;
+#else
+  static enum { UNKNOWN, WORKS, FAILS } membarrier_state;
+  if (membarrier_state == UNKNOWN) {
+    const long failed = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+    membarrier_state = failed == 0 ? WORKS : FAILS;
+  }
+  return membarrier_state == WORKS;
+#endif
+}
+
+static void pass_barrier(void) {
+  const int saved = errno;
+  syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+  errno = saved;
+}
+
+/** Sets SEIZED; `wait_for_owner` follows, behind a barrier. */
+static bool stop_owner(struct region *region) {
+  if (region->owner == NULL || region->owner == &mine) return false;
+  __atomic_fetch_or(&region->attention, SEIZED, __ATOMIC_RELAXED);
+  return true;
+}
+
+static void wait_for_owner(const struct region *region) {
+  const int saved = errno;
+  for (int i = 0; __atomic_load_n(&region->busy, __ATOMIC_ACQUIRE) != 0; i++) {
+    // The owner may have a lower priority than this thread.
+    const struct timespec moment = {0, 50000};
+    if (i > 60) nanosleep(&moment, NULL);
+    else if (i > 20) sched_yield();
+  }
+  errno = saved;
+}
+
+/** Frees the remote frees up to the first that is invalid, whose offset is returned with the error; 0 if all are done. */
+static u32 drain(struct region *region, u32 *code) {
+  u32 done = region->remote_done, p = 0;
+  *code = HW_OK;
+  while (*code == HW_OK) {
+    u32 *place = &region->remote[done % REMOTE];
+    p = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+    if (p == 0) break;
+    __atomic_store_n(place, 0, __ATOMIC_RELAXED);
+    done++;
+    *code = hw_deallocate_(region->heap, p);
+    if (*code == HW_OK) note_free(region, p);
+  }
+  __atomic_store_n(&region->remote_done, done, __ATOMIC_RELEASE);
+  return p;
+}
+
+/** Puts a block into the list of remote frees; false if there is no room. Lock-free. */
+static bool leave_to_owner(struct region *region, u32 p) {
+  u32 count = __atomic_load_n(&region->remote_count, __ATOMIC_RELAXED);
+  do {
+    if (count - __atomic_load_n(&region->remote_done, __ATOMIC_ACQUIRE) >= REMOTE) return false;
+  } while (!__atomic_compare_exchange_n(&region->remote_count, &count, count + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+  __atomic_store_n(&region->remote[count % REMOTE], p, __ATOMIC_RELEASE);
+  if ((count + 1) % REMOTE_BATCH == 0) __atomic_fetch_or(&region->attention, HAS_REMOTE, __ATOMIC_RELAXED);
+  return true;
+}
+
+static void free_failed(struct region *region, u32 p, u32 code);
+
+SLOW void release(struct region *region, bool is_locked) {
+  if (!is_locked) return;
+  if (region != mine && region->owner != NULL) __atomic_fetch_and(&region->attention, ~SEIZED, __ATOMIC_RELEASE);
+  unlock_now(&region->lock);
+}
+
+/** Makes this thread the only one in a region, and does its remote frees. Returns whether it took the lock, for `release`. */
+SLOW bool seize(struct region *region) {
+  for (;;) {
+    const bool is_locked = lock(&region->lock);
+    if (is_locked && stop_owner(region)) {
+      pass_barrier();
+      wait_for_owner(region);
+    }
+    __atomic_fetch_and(&region->attention, ~HAS_REMOTE, __ATOMIC_RELAXED);
+    u32 code;
+    const u32 p = drain(region, &code);
+    if (p == 0) return is_locked;
+    release(region, is_locked);
+    free_failed(region, p, code);
+  }
+}
+
+SLOW bool enter_slowly(struct region *region) {
+  __atomic_store_n(&region->busy, 0, __ATOMIC_RELEASE);
+  return seize(region);
+}
+
+/** The owner enters its region. Returns whether it took the lock, for `leave`. */
+FAST bool enter(struct region *region) {
+  __atomic_store_n(&region->busy, 1, __ATOMIC_RELAXED);
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  if (LIKELY(__atomic_load_n(&region->attention, __ATOMIC_ACQUIRE) == 0)) return false;
+  return enter_slowly(region);
+}
+
+FAST void leave(struct region *region, bool is_locked) {
+  if (UNLIKELY(is_locked)) release(region, true);
+  else __atomic_store_n(&region->busy, 0, __ATOMIC_RELEASE);
+}
+
+/** Enters any region. */
+static bool enter_any(struct region *region) {
+  return region == mine ? enter(region) : seize(region);
+}
+
+static void leave_any(struct region *region, bool is_locked) {
+  if (region == mine) leave(region, is_locked);
+  else release(region, is_locked);
+}
+
 /** Returns all free memory but `keep` bytes at the end of each region. Returns the bytes. */
 SLOW size_t trim_all(size_t keep) {
   size_t bytes = 0;
-  for (unsigned i = 0; i < region_count; i++) {
-    const bool is_locked = lock(&regions[i].lock);
+  for (unsigned i = regions_now(); i-- > 0;) {
+    const bool is_locked = seize(&regions[i]);
     u32 blocks;
     bytes += hw_trim_(regions[i].heap, keep > HW_MAX_SIZE ? HW_MAX_SIZE : (u32)keep);
     bytes += free_pages(regions[i].heap, true, &blocks);
-    unlock(&regions[i].lock, is_locked);
+    release(&regions[i], is_locked);
   }
   return bytes;
+}
+
+// The region of a thread --------------------------------------------------------------------------------------------------
+
+/** Runs `end_thread` when a thread that owns a region ends. */
+static pthread_key_t end_key;
+static bool has_end_key;
+/** Whether it has run. */
+static __thread bool has_ended __attribute__((tls_model("initial-exec")));
+
+/** Makes a thread the owner of its region, or hands the region over. */
+static void set_owner(struct region *region, void *owner) {
+  const bool is_locked = lock(&region->lock);
+  __atomic_store_n(&region->owner, owner, __ATOMIC_RELAXED);
+  __atomic_store_n(&region->attention, has_remote(region) ? HAS_REMOTE : 0, __ATOMIC_RELAXED);
+  unlock(&region->lock, is_locked);
+}
+
+static void end_thread(void *unused) {
+  (void)unused;
+  struct region *region = mine;
+  has_ended = true;
+  if (region == NULL) return;
+  // What the thread still frees and allocates goes there.
+  common = region;
+  mine = NULL;
+  set_owner(region, NULL);
+}
+
+static unsigned count_cores(void) {
+  cpu_set_t set;
+  const int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  return cores < 1 ? 1 : (unsigned)cores;
+}
+
+/** A region that no thread owns, or a new one; NULL if threads own as many as they may. The caller has `regions_lock`. */
+static struct region *region_to_own(void) {
+  if (most_owners == 0) most_owners = count_cores() < MOST_OWNERS / 8 ? 8 * count_cores() : MOST_OWNERS;
+  struct region *waiting = NULL;
+  unsigned owners = 0;
+  for (unsigned i = region_count; i-- > 0;) {
+    if (__atomic_load_n(&regions[i].owner, __ATOMIC_RELAXED) != NULL) owners++;
+    else if (!regions[i].is_shared) waiting = &regions[i];
+  }
+  if (owners >= most_owners) return NULL;
+  return waiting != NULL ? waiting : create_region();
+}
+
+/** A region that threads share, two for each core. The caller has `regions_lock`. */
+static struct region *region_to_share(void) {
+  static struct region *shared[MOST_REGIONS - MOST_OWNERS];
+  static unsigned turn, most;
+  if (most == 0) most = count_cores() < MOST_REGIONS - MOST_OWNERS ? count_cores() : MOST_REGIONS - MOST_OWNERS;
+  struct region **place = &shared[turn++ % most];
+  if (*place == NULL) {
+    *place = create_region();
+    if (*place != NULL) (*place)->is_shared = true;
+    else return region_count > 0 ? &regions[turn % region_count] : NULL;
+  }
+  return *place;
+}
+
+/** Gives the thread a region; returns NULL if there is no memory. */
+SLOW struct region *choose_region(void) {
+  const int saved = errno;
+  const bool is_locked = lock(&regions_lock);
+  const bool can_own = has_membarrier() && !has_ended && (has_end_key || is_alone());
+  struct region *region = can_own ? region_to_own() : NULL;
+  if (region != NULL) {
+    set_owner(region, &mine);
+    mine = region;
+  } else common = region = region_to_share();
+  unlock(&regions_lock, is_locked);
+  if (mine != NULL && has_end_key) pthread_setspecific(end_key, mine);
+  errno = saved;
+  return region;
 }
 
 // Large requests: a mapping each, in a hash table -------------------------------------------------------------------------
@@ -530,7 +763,8 @@ static bool unmap_large(void *pointer) {
   if (bytes > 0) {
     remove_large(entry);
     // A program that frees such sizes will ask for them again: from the heap, which has the memory at hand.
-    if (!large_is_fixed && bytes >= large_from && bytes <= MOST_LARGE_FROM) large_from = bytes + 1;
+    if (!large_is_fixed && bytes >= large_from && bytes <= MOST_LARGE_FROM)
+      __atomic_store_n(&large_from, bytes + 1, __ATOMIC_RELAXED);
     munmap(pointer, bytes);
   }
   unlock(&large_lock, is_locked);
@@ -562,38 +796,63 @@ static void *remap_large(void *pointer, size_t size) {
 /** Largest alignment of blocks in a heap: that of its start. */
 static const size_t MOST_ALIGNMENT = REGION_UNIT;
 
-/** From one region; NULL if it has no memory. */
-static void *allocate_in(struct region *region, size_t size, size_t alignment) {
-  const bool is_locked = lock(&region->lock);
+static void *allocate_inside(struct region *region, size_t size, size_t alignment) {
   hw_heap *heap = region->heap;
   const u32 p = alignment <= 16 ? hw_allocate_(heap, (u32)size) : hw_allocateAligned(heap, (u32)size, (u32)alignment);
-  unlock(&region->lock, is_locked);
   return p == 0 ? NULL : hw_at(heap, p);
+}
+
+/** From one region; NULL if it has no memory. */
+static void *allocate_in(struct region *region, size_t size, size_t alignment) {
+  const bool is_locked = seize(region);
+  void *pointer = allocate_inside(region, size, alignment);
+  release(region, is_locked);
+  return pointer;
+}
+
+/** Makes another region the thread's. */
+static void change_region(struct region *region) {
+  if (mine == NULL) {
+    common = region;
+    return;
+  }
+  set_owner(mine, NULL);
+  set_owner(region, &mine);
+  mine = region;
 }
 
 /** From a region other than the thread's, which is full: one that has memory becomes the thread's. */
 static void *allocate_elsewhere(size_t size, size_t alignment) {
-  for (unsigned i = region_count; i-- > 0;) {
-    void *pointer = &regions[i] == mine ? NULL : allocate_in(&regions[i], size, alignment);
-    if (pointer == NULL) continue;
-    mine = &regions[i];
-    return pointer;
-  }
+  void *pointer = NULL;
+  const struct region *full = mine != NULL ? mine : common;
   const bool is_locked = lock(&regions_lock);
-  struct region *region = create_region();
+  for (unsigned i = region_count; i-- > 0 && pointer == NULL;) {
+    struct region *region = &regions[i];
+    if (region == full || __atomic_load_n(&region->owner, __ATOMIC_RELAXED) != NULL || region->is_shared != (mine == NULL)) continue;
+    const bool has_lock = lock(&region->lock);
+    pointer = allocate_inside(region, size, alignment);
+    unlock(&region->lock, has_lock);
+    if (pointer != NULL) change_region(region);
+  }
+  struct region *region = pointer == NULL ? create_region() : NULL;
+  if (region != NULL) {
+    region->is_shared = mine == NULL;
+    change_region(region);
+  }
   unlock(&regions_lock, is_locked);
-  if (region == NULL) return NULL;
-  mine = region;
-  return allocate_in(region, size, alignment);
+  if (region != NULL) pointer = allocate_in(region, size, alignment);
+  for (unsigned i = regions_now(); i-- > 0 && pointer == NULL;) pointer = allocate_in(&regions[i], size, alignment);
+  return pointer;
 }
 
 /** What `take` does not do at once. Sets errno if there is no memory. */
 SLOW void *take_slowly(size_t size, size_t alignment) {
   const int saved = errno;
   void *pointer = NULL;
-  if (size < large_from && alignment <= MOST_ALIGNMENT && (mine != NULL || choose_region() != NULL)) {
-    pointer = allocate_in(mine, size, alignment);
-    if (pointer == NULL) pointer = allocate_elsewhere(size, alignment);
+  if (size < LARGE_FROM && alignment <= MOST_ALIGNMENT) {
+    struct region *region = mine != NULL ? mine : common != NULL ? common : choose_region();
+    if (region != NULL) pointer = allocate_in(region, size, alignment);
+    if (pointer == NULL && region != NULL) pointer = allocate_elsewhere(size, alignment);
   }
   if (pointer == NULL) pointer = map_large(size, alignment);
   errno = pointer == NULL ? ENOMEM : saved;
@@ -603,11 +862,11 @@ SLOW void *take_slowly(size_t size, size_t alignment) {
 /** Allocates at least `size` bytes; NULL with errno set if there is no memory. */
 FAST void *take(size_t size) {
   struct region *region = mine;
-  if (LIKELY(region != NULL) && LIKELY(size < large_from)) {
-    const bool is_locked = lock(&region->lock);
+  if (LIKELY(region != NULL) && LIKELY(size < LARGE_FROM)) {
     hw_heap *heap = region->heap;
+    const bool is_locked = enter(region);
     const u32 p = hw_allocate_(heap, (u32)size);
-    unlock(&region->lock, is_locked);
+    leave(region, is_locked);
     if (LIKELY(p != 0)) return hw_at(heap, p);
   }
   return take_slowly(size, 1);
@@ -643,23 +902,41 @@ SLOW void give_elsewhere(void *pointer, const char *call) {
   } else if (!free_foreign(pointer)) report_pointer(call, pointer, HW_INVALID_POINTER);
 }
 
+/** Reports that the block at `p` of a region cannot be freed, or frees it if it is not the region's. */
+SLOW void report_failed(struct region *region, u32 p, u32 code, const char *call) {
+  // Behind the break there may be mappings.
+  if (code == HW_OUT_OF_HEAP) give_elsewhere(hw_at(region->heap, p), call);
+  else report_pointer(call, hw_at(region->heap, p), code);
+}
+
+static void free_failed(struct region *region, u32 p, u32 code) {
+  report_failed(region, p, code, HW_FREE_CALL);
+}
+
+/** Frees what does not lie in the thread's own region. */
+SLOW void give_remotely(void *pointer, const char *call) {
+  if (pointer == NULL) return;
+  struct region *region = region_around(pointer);
+  if (region == NULL) return give_elsewhere(pointer, call);
+  const u32 p = offset_in(region, pointer);
+  if (__atomic_load_n(&region->owner, __ATOMIC_RELAXED) != NULL && !is_alone() && p != 0 && leave_to_owner(region, p)) return;
+  const bool is_locked = seize(region);
+  const u32 code = hw_deallocate_(region->heap, p);
+  if (code == HW_OK) note_free(region, p);
+  release(region, is_locked);
+  if (code != HW_OK) report_failed(region, p, code, call);
+}
+
 /** Frees a block; reports an invalid pointer as one of `call`. */
 FAST void give(void *pointer, const char *call) {
-  if (UNLIKELY(pointer == NULL)) return;
   struct region *region = mine;
-  if (UNLIKELY(region == NULL || (uintptr_t)pointer - (uintptr_t)region->heap >= REGION_SPAN)) {
-    region = region_around(pointer);
-    if (UNLIKELY(region == NULL)) return give_elsewhere(pointer, call);
-  }
-  const bool is_locked = lock(&region->lock);
+  if (UNLIKELY(region == NULL || (uintptr_t)pointer - (uintptr_t)region->heap >= REGION_SPAN)) return give_remotely(pointer, call);
   const u32 p = offset_in(region, pointer);
+  const bool is_locked = enter(region);
   const u32 code = hw_deallocate_(region->heap, p);
   if (LIKELY(code == HW_OK)) note_free(region, p);
-  unlock(&region->lock, is_locked);
-  if (LIKELY(code == HW_OK)) return;
-  // Behind the break there may be mappings.
-  if (code == HW_OUT_OF_HEAP) return give_elsewhere(pointer, call);
-  report_pointer(call, pointer, code);
+  leave(region, is_locked);
+  if (UNLIKELY(code != HW_OK)) report_failed(region, p, code, call);
 }
 
 // Reallocating ------------------------------------------------------------------------------------------------------------
@@ -669,11 +946,11 @@ static size_t size_of(const void *pointer, u32 *code) {
   *code = HW_OUT_OF_HEAP;
   struct region *region = region_around(pointer);
   if (region != NULL) {
-    const bool is_locked = lock(&region->lock);
+    const bool is_locked = enter_any(region);
     const u32 offset = offset_in(region, pointer);
     *code = hw_pointerError(region->heap, offset);
     const size_t bytes = *code == HW_OK ? hw_usableSize(region->heap, offset) : SIZE_MAX;
-    unlock(&region->lock, is_locked);
+    leave_any(region, is_locked);
     if (*code != HW_OUT_OF_HEAP) return bytes;
   }
   const size_t bytes = large_size(pointer);
@@ -691,30 +968,34 @@ static void *move_block(void *pointer, size_t had, size_t size, const char *call
   return moved;
 }
 
-/** Reallocates a block of this heap in its region; NULL if that is impossible. */
-static void *resize_in(struct region *region, void *pointer, size_t size) {
-  const bool is_locked = lock(&region->lock);
+/** Reallocates a block of the thread's own region there; NULL if that is impossible. */
+FAST void *resize_inside(void *pointer, size_t size) {
+  struct region *region = mine;
+  if (region == NULL || (uintptr_t)pointer - (uintptr_t)region->heap >= REGION_SPAN || size >= LARGE_FROM) return NULL;
   hw_heap *heap = region->heap;
   const u32 before = offset_in(region, pointer);
+  const bool is_locked = enter(region);
   const u32 p = hw_reallocate_(heap, before, (u32)size);
   if (p != 0) note_free(region, before);
-  unlock(&region->lock, is_locked);
+  leave(region, is_locked);
   return p == 0 ? NULL : hw_at(heap, p);
 }
 
-/** Reallocates a block in use that has `had` bytes; NULL with errno set, and the block unchanged, if there is no memory. */
+/**
+ * Reallocates a block in use that has `had` bytes; NULL with errno set, and the block unchanged, if there is no memory. A block of
+ * another thread's region moves to the thread's own, where the next call finds it.
+ */
 static void *resize(void *pointer, size_t had, size_t size, const char *call) {
-  const bool is_mapping = large_size(pointer) == had;
-  if (is_mapping) {
+  void *resized = resize_inside(pointer, size);
+  if (resized != NULL) return resized;
+  if (large_size(pointer) == had) {
     if (pages_up(size) == had) return pointer;
-    if (size >= large_from / 2) {
+    if (size >= LARGE_FROM / 2) {
       void *moved = remap_large(pointer, size);
       if (moved != NULL) return moved;
     }
-  } else if (size < large_from) {
-    void *resized = resize_in(region_around(pointer), pointer, size);
-    if (resized != NULL) return resized;
   }
+  if (size <= had && size >= had / 2) return pointer;
   return move_block(pointer, had, size, call);
 }
 
@@ -722,23 +1003,62 @@ static void *resize(void *pointer, size_t had, size_t size, const char *call) {
 
 static void before_fork(void) {
   lock_now(&regions_lock);
-  for (unsigned i = 0; i < region_count; i++) lock_now(&regions[i].lock);
+  bool stops = false;
+  for (unsigned i = 0; i < region_count; i++) {
+    lock_now(&regions[i].lock);
+    if (stop_owner(&regions[i])) stops = true;
+  }
+  if (stops) pass_barrier();
+  for (unsigned i = 0; i < region_count; i++)
+    if (&regions[i] != mine) wait_for_owner(&regions[i]);
   lock_now(&large_lock);
+  forks = true;
 }
 
 static void after_fork(void) {
+  forks = false;
   unlock_now(&large_lock);
-  for (unsigned i = region_count; i-- > 0;) unlock_now(&regions[i].lock);
+  for (unsigned i = region_count; i-- > 0;) {
+    __atomic_fetch_and(&regions[i].attention, ~SEIZED, __ATOMIC_RELEASE);
+    unlock_now(&regions[i].lock);
+  }
   unlock_now(&regions_lock);
 }
 
-/** In the child there is no thread that waits. */
+/** Closes the places in a list of remote frees that a thread took and did not fill. */
+static void repair_remote(struct region *region) {
+  u32 kept = region->remote_done;
+  for (u32 i = kept; i != region->remote_count; i++) {
+    const u32 p = region->remote[i % REMOTE];
+    region->remote[i % REMOTE] = 0;
+    if (p != 0) region->remote[kept++ % REMOTE] = p;
+  }
+  region->remote_count = kept;
+}
+
+/** In the child there is no other thread: the regions of the parent's threads wait for new owners. */
 static void after_fork_in_child(void) {
+  forks = false;
   large_lock = 0;
-  for (unsigned i = 0; i < region_count; i++) regions[i].lock = 0;
+  for (unsigned i = 0; i < region_count; i++) {
+    struct region *region = &regions[i];
+    if (has_remote(region)) repair_remote(region);
+    region->lock = 0;
+    if (region->owner == NULL) continue;
+    region->attention = 0;
+    if (region != mine) region->owner = NULL;
+  }
   regions_lock = 0;
 }
 
-static __attribute__((constructor)) void register_fork(void) {
+static __attribute__((constructor)) void register_handlers(void) {
   pthread_atfork(before_fork, after_fork, after_fork_in_child);
+  has_end_key = pthread_key_create(&end_key, end_thread) == 0;
+  if (has_end_key && mine != NULL) pthread_setspecific(end_key, mine);
+}
+
+/** Does all remote frees, so that no invalid one stays unreported. */
+static __attribute__((destructor)) void finish(void) {
+  for (unsigned i = regions_now(); i-- > 0;)
+    if (has_remote(&regions[i])) release(&regions[i], seize(&regions[i]));
 }

@@ -156,7 +156,7 @@ static void figures(void) {
 
 /** More than a region's 4 GiB, in blocks that are no mappings. */
 static void many(void) {
-  enum { COUNT = 50000, BYTES = 100000 };
+  enum { COUNT = 18000, BYTES = 250000 };
   int **blocks = allocate(COUNT * sizeof *blocks);
   int made = 0, wrong = 0;
   while (made < COUNT && (blocks[made] = allocate(BYTES)) != NULL) {

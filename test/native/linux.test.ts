@@ -90,6 +90,20 @@ describe.skipIf(!canRun)("libheapwright", () => {
     inFolder((place) => buildLibraries(by, place, ["-Werror"]));
   });
 
+  const variants: [string, readonly string[]][] = [
+    ["", []],
+    [", without membarrier", ["-DHW_NO_MEMBARRIER"]],
+    [", without the break", ["-DHW_NO_BREAK"]],
+    [", under ThreadSanitizer", ["-g", "-O1", "-fsanitize=thread"]],
+  ];
+
+  test.each(variants)("threads free each other's blocks%s", { timeout: 120_000 }, (_, options) => {
+    if (!supports(compiler!, options)) return;
+    const args = ["-O2", ...options, "dist/native/libheapwright.c"];
+    const { status, stdout, stderr } = spawnSync(built("remote", args), { encoding: "utf8" });
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "", stderr: "" });
+  });
+
   test("a double free is reported and ends the program", () => {
     const program = built(
       "crimes",
@@ -143,6 +157,13 @@ describe.skipIf(!canRun)("the malloc family", () => {
     },
   );
 
+  test.each(crimes.slice(0, -1))("%s by another thread is reported", (crime, error) => {
+    const { signal, stdout, stderr } = run(built("crimes"), { args: [crime, "thread"] });
+    const [address] = stdout.split("\n");
+    expect(signal).toBe("SIGABRT");
+    expect(stderr).toBe(`heapwright: ${error} in free(${address})\n`);
+  });
+
   test("settings: figures at the end, and a setting that is unknown", () => {
     const { stderr } = run(built("crimes"), { options: "stats,tirm=3" });
     expect(stderr).toMatch(/^heapwright: unknown setting in HEAPWRIGHT_OPTIONS: tirm=3\n/);
@@ -155,15 +176,58 @@ describe.skipIf(!canRun)("the malloc family", () => {
     expectFine(run(built("threads")));
   });
 
-  test("threads on one region", { timeout: 120_000 }, () => {
-    expectFine(run(built("threads"), { options: "regions=1" }));
+  test("more threads than regions", { timeout: 120_000 }, () => {
+    expectFine(run(built("threads"), { options: "regions=2" }));
   });
 
-  test("other code moves the break", () => {
-    expectFine(run(built("break"), { args: ["break"] }));
+  test("has no functions but those of the family", () => {
+    const symbols = spawnSync(
+      "nm",
+      ["-D", "--defined-only", join(folder, "libheapwright-malloc.so")],
+      {
+        encoding: "utf8",
+      },
+    );
+    const names = symbols.stdout.match(/(?<= [A-Z] )\S+/g)?.toSorted();
+    expect(names).toEqual([
+      "aligned_alloc",
+      "calloc",
+      "free",
+      "mallinfo2",
+      "malloc",
+      "malloc_info",
+      "malloc_stats",
+      "malloc_trim",
+      "malloc_usable_size",
+      "mallopt",
+      "memalign",
+      "posix_memalign",
+      "pvalloc",
+      "realloc",
+      "reallocarray",
+      "valloc",
+    ]);
   });
 
-  test("without the break", { timeout: 60_000 }, () => {
+  test("without membarrier", { timeout: 120_000 }, () => {
+    const place = join(folder, "locked");
+    buildLibraries(compiler!, place, ["-DHW_NO_MEMBARRIER"]);
+    expectFine(run(built("threads"), { library: join(place, "libheapwright-malloc.so") }));
+  });
+
+  test.each([
+    ["by sbrk", "break"],
+    ["by sbrk, at the same time", "between"],
+    ["by the system call", "raw"],
+  ])("other code moves the break, %s", (_, how) => {
+    expectFine(run(built("break"), { args: [how] }));
+  });
+
+  test("a mapping behind the break is in the way", () => {
+    expectFine(run(built("break"), { args: ["wall"] }));
+  });
+
+  test("without the break", { timeout: 120_000 }, () => {
     const place = join(folder, "reserved");
     buildLibraries(compiler!, place, ["-DHW_NO_BREAK"]);
     const library = join(place, "libheapwright-malloc.so");

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { THREADS = 6, SLOTS = 512, ROUNDS = 200000, CHILDREN = 100 };
+enum { THREADS = 6, SLOTS = 512, ROUNDS = 60000, CHILDREN = 100 };
 
 /** Blocks that any thread may take: each starts with its size. */
 static _Atomic(size_t *) shared[SLOTS];
