@@ -70,15 +70,18 @@ function costOf(call: () => void): { loads: number; stores: number } {
 }
 
 describe("slots", () => {
-  test.each([0, 8, 24, 100, 250])("%d bytes", (size) => {
-    const heap = heapWith(DEFAULT_SMALL);
-    const live = [heap.allocateSlot(size), heap.allocate(size)];
-    let p = 0;
-    expect(costOf(() => (p = engine.malloc(size)))).toEqual(SLOT_ALLOCATED);
-    live.push(p);
-    // The second of three: its slab was not full, and does not become empty.
-    expect(costOf(() => engine.free(live[1]!))).toEqual(SLOT_FREED);
-  });
+  test.each([0, 8, 24, 100, 250])(
+    "a slot of %d bytes costs the same loads and stores each time",
+    (size) => {
+      const heap = heapWith(DEFAULT_SMALL);
+      const live = [heap.allocateSlot(size), heap.allocate(size)];
+      let p = 0;
+      expect(costOf(() => (p = engine.malloc(size)))).toEqual(SLOT_ALLOCATED);
+      live.push(p);
+      // The second of three: its slab was not full, and does not become empty.
+      expect(costOf(() => engine.free(live[1]!))).toEqual(SLOT_FREED);
+    },
+  );
 });
 
 describe("blocks", () => {

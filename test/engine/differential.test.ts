@@ -46,7 +46,7 @@ function expectSameMemory(one: WebAssembly.Memory, other: WebAssembly.Memory): v
   throw new Error(`the memories differ from byte ${at} on (${a.length} and ${b.length} bytes)`);
 }
 
-test("random programs", async () => {
+test("random programs get the same pointers and leave the same bytes", async () => {
   const { SEED } = process.env;
   const setting = fc.record({
     creation: fc.option(creations),
@@ -80,7 +80,7 @@ test("random programs", async () => {
   );
 });
 
-/** Runs the ops of a chunk; what each was answered. */
+/** Runs the ops of a chunk, and returns what each returned. */
 function runChunk(
   engine: Engine,
   { count, kinds, ids, sizes, alignments }: OpChunk,
@@ -145,7 +145,9 @@ async function replayBoth(name: string, creation: Creation): Promise<void> {
 
 const defaults: Creation = { base: 0, limit: 0, margin: -1, fit: FIT.best, small: DEFAULT_SMALL };
 
-test.each(names)("trace %s", async (name) => replayBoth(name, defaults));
+test.each(names)("trace %s gets the same pointers and leaves the same bytes", async (name) =>
+  replayBoth(name, defaults),
+);
 
 test.skipIf(PINNED).each<[string, Creation]>([
   ["without slabs, best fit", { ...defaults, margin: 0, small: 0 }],

@@ -1,6 +1,6 @@
 /**
- * Row 5: each error has its code, and changes nothing: the memory is compared byte by byte. What happens if the break
- * cannot move is in faults.test.ts.
+ * engine/errors.ts: each error has its code, and changes nothing: the memory is compared byte by byte. What happens if the
+ * break cannot move is in faults.test.ts.
  */
 
 import { describe, expect, test } from "vitest";
@@ -46,7 +46,7 @@ function errorCode(error: ErrorName): number {
   return { DOUBLE_FREE: 4, INVALID_POINTER: 5, OUT_OF_HEAP: 6, CORRUPT: 7 }[error as "CORRUPT"];
 }
 
-describe.each(FORMS)("5 errors, %s", (form) => {
+describe.each(FORMS)("%s", (form) => {
   describe("double free of a block", () => {
     /** Blocks too large for quick lists: `count` and one to keep them apart from the top block. */
     async function row(count: number): Promise<{ heap: TestHeap; at: number[] }> {
@@ -56,20 +56,20 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       return { heap, at };
     }
 
-    test("at once", async () => {
+    test("is reported at once", async () => {
       const { heap, at } = await row(3);
       heap.release(at[1]!);
       expectError(heap, at[1]!, "DOUBLE_FREE");
     });
 
-    test("after it was coalesced with the previous block", async () => {
+    test("is reported after it was coalesced with the previous block", async () => {
       const { heap, at } = await row(3);
       heap.release(at[0]!);
       heap.release(at[1]!);
       expectError(heap, at[1]!, "DOUBLE_FREE");
     });
 
-    test("after it was coalesced with the next block", async () => {
+    test("is reported after it was coalesced with the next block", async () => {
       const { heap, at } = await row(3);
       heap.release(at[1]!);
       heap.release(at[0]!);
@@ -77,13 +77,13 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       expectError(heap, at[1]!, "DOUBLE_FREE");
     });
 
-    test("after it was coalesced with both neighbours", async () => {
+    test("is reported after it was coalesced with both neighbours", async () => {
       const { heap, at } = await row(4);
       for (const i of [0, 2, 1]) heap.release(at[i]!);
       for (const p of at.slice(0, 3)) expectError(heap, p, "DOUBLE_FREE");
     });
 
-    test("after it became part of the top block", async () => {
+    test("is reported after it became part of the top block", async () => {
       const heap = await heapOf(form);
       const [p, q] = [heap.allocate(UNQUICK), heap.allocate(UNQUICK)];
       heap.release(q);
@@ -93,7 +93,7 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       expectError(heap, p, "DOUBLE_FREE");
     });
 
-    test("after its memory was allocated again in part: it starts inside a block in use", async () => {
+    test("is reported if it starts inside a block that was allocated since", async () => {
       const { heap, at } = await row(3);
       heap.release(at[0]!);
       heap.release(at[1]!);
@@ -101,7 +101,7 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       expectError(heap, at[1]!, "INVALID_POINTER");
     });
 
-    test("after its memory was allocated again in part: it starts inside the remainder", async () => {
+    test("is reported if it starts inside the remainder of a block that was split since", async () => {
       const { heap, at } = await row(3);
       heap.release(at[0]!);
       heap.release(at[1]!);
@@ -109,7 +109,7 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       expectError(heap, at[1]!, "DOUBLE_FREE");
     });
 
-    test("after its memory was allocated again in part: it starts where the remainder starts", async () => {
+    test("is reported if it starts where the remainder of a split block starts", async () => {
       const { heap, at } = await row(3);
       heap.release(at[0]!);
       heap.release(at[1]!);
@@ -117,13 +117,13 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       expectError(heap, at[1]!, "DOUBLE_FREE");
     });
 
-    test("after reallocate moved it", async () => {
+    test("is reported after reallocate moved it", async () => {
       const { heap, at } = await row(3);
       heap.reallocate(at[1]!, 5000);
       expectError(heap, at[1]!, "DOUBLE_FREE");
     });
 
-    test("larger than a cell, after it was coalesced", async () => {
+    test("larger than a cell is reported after it was coalesced", async () => {
       const heap = await heapOf(form);
       const at = [5000, 5000, 5000, 5000].map((size) => heap.allocate(size));
       for (const i of [0, 2, 1]) heap.release(at[i]!);
@@ -142,19 +142,19 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       return { heap, at };
     }
 
-    test("the first, the last or another block of its list", async () => {
+    test("is reported for each block of its list", async () => {
       const { heap, at } = await quick();
       for (const p of at.slice(0, 3)) expectError(heap, p, "DOUBLE_FREE");
     });
 
-    test("a pointer into the block", async () => {
+    test("a pointer into the block is reported", async () => {
       const { heap, at } = await quick();
       for (const p of at.slice(0, 3)) expectError(heap, p + 16, "DOUBLE_FREE");
       expectError(heap, at[0]! + 8, "INVALID_POINTER");
       expectError(heap, at[3]! + 16, "INVALID_POINTER");
     });
 
-    test("after a program wrote into the block", async () => {
+    test("is reported after a program wrote into the block", async () => {
       const { heap, at } = await quick();
       const saved = heap.bytes(at[1]!, 108).slice();
       heap.bytes(at[1]!, 108).fill(0xff);
@@ -162,14 +162,14 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       heap.bytes(at[1]!, 108).set(saved);
     });
 
-    test("after it was allocated again and freed again", async () => {
+    test("is reported after it was allocated and freed again", async () => {
       const { heap, at } = await quick();
       expect(heap.allocate(100)).toBe(at[2]);
       expect(heap.release(at[2]!)).toBe("OK");
       expectError(heap, at[2]!, "DOUBLE_FREE");
     });
 
-    test("after the quick lists were coalesced", async () => {
+    test("is reported after the quick lists were coalesced", async () => {
       const { heap, at } = await quick();
       heap.allocate(heap.top.size); // the top block must grow for it
       for (const p of at.slice(0, 3)) expect(word(heap.memory, p - HEADER) & QUICK).toBe(0);
@@ -178,21 +178,21 @@ describe.each(FORMS)("5 errors, %s", (form) => {
   });
 
   describe("double free of a slot", () => {
-    test("of a slab in use", async () => {
+    test("is reported in a slab in use", async () => {
       const heap = await heapOf(form, { small: DEFAULT_SMALL });
       const p = heap.allocateSlot(100);
       heap.release(p);
       expectError(heap, p, "DOUBLE_FREE");
     });
 
-    test("of a slab that was full", async () => {
+    test("is reported in a slab that was full", async () => {
       const heap = await heapOf(form, { small: DEFAULT_SMALL });
       const live = Array.from({ length: 500 }, () => heap.allocate(8));
       heap.release(live[200]!);
       expectError(heap, live[200]!, "DOUBLE_FREE");
     });
 
-    test.each([8, 100, 1000])("of slabs that were released, %d bytes", async (size) => {
+    test.each([8, 100, 1000])("is reported in slabs that were released, %d bytes", async (size) => {
       const heap = await heapOf(form, { small: DEFAULT_SMALL });
       const live = Array.from({ length: 300 }, () => heap.allocate(size));
       heap.allocate(10_000); // they are not next to the top block
@@ -205,10 +205,10 @@ describe.each(FORMS)("5 errors, %s", (form) => {
     });
   });
 
-  describe("a pointer", () => {
+  describe("an invalid pointer", () => {
     const small = [0, DEFAULT_SMALL];
 
-    test.each(small)("inside a block; small %d", async (small) => {
+    test.each(small)("inside a block is reported; slabs up to %d bytes", async (small) => {
       const heap = await heapOf(form, { small });
       const p = heap.allocate(5000);
       heap.bytes(p, 5000).fill(0x11); // headers that might be: 0x11111111
@@ -216,14 +216,17 @@ describe.each(FORMS)("5 errors, %s", (form) => {
         expectError(heap, p + at, "INVALID_POINTER");
     });
 
-    test.each(small)("inside a block whose payload looks like blocks; small %d", async (small) => {
-      const heap = await heapOf(form, { small });
-      const p = heap.allocate(5000);
-      for (let at = p + 12; at < p + 4000; at += 32) setWord(heap.memory, at, 32 | 3);
-      for (const at of [16, 48, 528, 1040]) expectError(heap, p + at, "INVALID_POINTER");
-    });
+    test.each(small)(
+      "inside a block whose payload looks like blocks is reported; slabs up to %d bytes",
+      async (small) => {
+        const heap = await heapOf(form, { small });
+        const p = heap.allocate(5000);
+        for (let at = p + 12; at < p + 4000; at += 32) setWord(heap.memory, at, 32 | 3);
+        for (const at of [16, 48, 528, 1040]) expectError(heap, p + at, "INVALID_POINTER");
+      },
+    );
 
-    test.each(small)("misaligned; small %d", async (small) => {
+    test.each(small)("that is misaligned is reported; slabs up to %d bytes", async (small) => {
       const heap = await heapOf(form, { small });
       heap.allocate(5000); // or the negative offsets would be in the control block
       const p = heap.allocate(5000);
@@ -231,7 +234,7 @@ describe.each(FORMS)("5 errors, %s", (form) => {
         expectError(heap, p + at, "INVALID_POINTER");
     });
 
-    test("inside a slot, aligned or not", async () => {
+    test("inside a slot is reported, aligned or not", async () => {
       const heap = await heapOf(form, { small: DEFAULT_SMALL });
       for (const size of [16, 48, 100, 1000]) {
         const p = heap.allocateSlot(size);
@@ -239,7 +242,7 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       }
     });
 
-    test("behind the last slot of a slab", async () => {
+    test("after the last slot of a slab is reported", async () => {
       const heap = await heapOf(form, { small: DEFAULT_SMALL });
       heap.allocateSlot(1000);
       const slots = heap.walk().filter(({ kind }) => kind === 2 || kind === 3);
@@ -247,15 +250,18 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       expectError(heap, last.address + last.size, "INVALID_POINTER");
     });
 
-    test.each(small)("never allocated; small %d", async (small) => {
-      const heap = await heapOf(form, { small });
-      heap.allocate(100);
-      const { address } = heap.top;
-      for (const p of [address, address + 16, address + 512, heap.break - 16])
-        expectError(heap, p, "INVALID_POINTER");
-    });
+    test.each(small)(
+      "that was never allocated is reported; slabs up to %d bytes",
+      async (small) => {
+        const heap = await heapOf(form, { small });
+        heap.allocate(100);
+        const { address } = heap.top;
+        for (const p of [address, address + 16, address + 512, heap.break - 16])
+          expectError(heap, p, "INVALID_POINTER");
+      },
+    );
 
-    test("into metadata", async () => {
+    test("into metadata is reported", async () => {
       const heap = await heapOf(form, { small: DEFAULT_SMALL });
       const slot = heap.allocateSlot(100);
       heap.allocate(5000);
@@ -281,7 +287,7 @@ describe.each(FORMS)("5 errors, %s", (form) => {
         expectError(heap, p, "OUT_OF_HEAP");
     });
 
-    test.each(small)("below and above the heap; small %d", async (small) => {
+    test.each(small)("below or above the heap is reported; slabs up to %d bytes", async (small) => {
       const heap = await heapOf(form, {
         memory: wasmMemory(4),
         base: PAGE,
@@ -303,7 +309,7 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       expect(heap.release(p)).toBe("OK");
     });
 
-    test("into a foreign region", async () => {
+    test("into a foreign region is reported", async () => {
       const memory = wasmMemory(0);
       const heap = await heapOf(form, { memory });
       memory.grow(2);
@@ -315,7 +321,7 @@ describe.each(FORMS)("5 errors, %s", (form) => {
     });
   });
 
-  describe("a header that was overwritten", () => {
+  describe("an overwritten header is reported", () => {
     /** Overwrites a word while `action` runs. */
     function withWord(heap: TestHeap, address: number, value: number, action: () => void): void {
       const before = word(heap.memory, address);
@@ -335,12 +341,12 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       ["that ends in the middle of a block", 64 | 3],
       ["that ends above the heap", 0x7ffffff0 | 3],
       ["of nearly 4 GiB", -16 | 3],
-    ])("a block %s", async (_, header) => {
+    ])("of a block %s", async (_, header) => {
       const { heap, q } = await three();
       withWord(heap, q - HEADER, header, () => expectError(heap, q, "CORRUPT"));
     });
 
-    test("the next block's, by a write beyond the end of the block", async () => {
+    test("of the next block, by a write beyond the end of the block", async () => {
       const { heap, q, r } = await three();
       withWord(heap, r - HEADER, 0, () => expectError(heap, q, "CORRUPT"));
     });
@@ -350,7 +356,7 @@ describe.each(FORMS)("5 errors, %s", (form) => {
       ["not a multiple of 16", 113],
       ["another size", 32],
       ["below the first block", 0x7ffffff0],
-    ])("the footer of the free block before it: %s", async (_, size) => {
+    ])("and the footer of the free block before it: %s", async (_, size) => {
       const { heap, p, q } = await three();
       heap.release(p);
       withWord(heap, q - 2 * HEADER, size, () => expectError(heap, q, "CORRUPT"));

@@ -96,7 +96,7 @@ describe.each(FORMS)("%s", (form) => {
     expect(engine.memalign(256, 100) % 256).toBe(0);
   });
 
-  describe.each([0, 256, DEFAULT_SMALL])("alignment, small %d", (small) => {
+  describe.each([0, 256, DEFAULT_SMALL])("alignment, slabs up to %d bytes", (small) => {
     test.each([0, 3, 48, -1, -16, 2 * MAX_ALIGNMENT, -(2 ** 31)])(
       "%d is not a valid alignment",
       async (alignment) => {

@@ -1,6 +1,6 @@
 /**
- * Row 5: the break can't move. Growing the memory is made to fail at each time it is asked for, once and for good; and the
- * engine is stopped in the middle of a call, to see that it can be.
+ * The memory refuses to grow, at each attempt, once and for a while; and the engine is stopped after any write, as if its
+ * thread had died.
  */
 
 import fc from "fast-check";
@@ -81,14 +81,14 @@ function growths({ program, beginning }: Case): number {
 }
 
 describe.each(cases.map((each, i) => [i + 1, each] as const))("5 program %d", (_, each) => {
-  test("growing fails once, at each time", () => {
+  test("the heap stays sound if the memory refuses to grow once, at any attempt", () => {
     for (let n = growths(each); n > 0; n--) {
       const heap = begin(each.beginning, () => seam.failGrowths(n));
       run(each.program, new Model(), heap);
     }
   });
 
-  test("growing fails from some time on, and works again later", () => {
+  test("the heap stays sound if the memory refuses to grow for a while", () => {
     for (let n = growths(each); n > 0; n--) {
       const heap = begin(each.beginning, () => seam.failGrowths(n, Infinity));
       const model = new Model();
@@ -102,11 +102,11 @@ describe.each(cases.map((each, i) => [i + 1, each] as const))("5 program %d", (_
   });
 });
 
-test("these programs ask for memory", () => {
+test("the programs of these tests make the memory grow", () => {
   expect(cases.reduce((sum, each) => sum + growths(each), 0)).toBeGreaterThan(20);
 });
 
-describe.each([0, DEFAULT_SMALL])("5 no memory, small %d", (small) => {
+describe.each([0, DEFAULT_SMALL])("out of memory, slabs up to %d bytes", (small) => {
   /** A heap with some blocks, whose memory does not grow any more. */
   function full(): { heap: TestHeap; live: number[] } {
     const heap = heapOn(resizable(0));
@@ -138,12 +138,12 @@ describe.each([0, DEFAULT_SMALL])("5 no memory, small %d", (small) => {
     expect(request([0, 0, 0, 0])).not.toBe(0);
   });
 
-  test("posix_memalign fails with ENOMEM, and its result is as it was", () => {
+  test("posix_memalign fails with ENOMEM, and leaves its result unchanged", () => {
     const { heap, live } = full();
     expect(heap.unchanged(() => engine.posix_memalign(live[0]!, 64, 3 * PAGE))).toBe(12);
   });
 
-  test("the first request fails, and the next one makes the heap", () => {
+  test("after a failed first request, the next one creates the heap", () => {
     const heap = heapOn(resizable(1));
     seam.failGrowths(1, 2);
     expect(heap.unchanged(() => heap.request(100))).toBe("OUT_OF_MEMORY");
@@ -152,7 +152,7 @@ describe.each([0, DEFAULT_SMALL])("5 no memory, small %d", (small) => {
     expect(heap.allocate(100)).toBeGreaterThan(PAGE);
   });
 
-  test("what is left of the memory is given out to the last block", () => {
+  test("the remaining memory is used to the last block", () => {
     const { heap, live } = full();
     for (const size of [10_000, 1000, 100, 1]) {
       for (let p = heap.request(size); p !== "OUT_OF_MEMORY"; p = heap.request(size))
@@ -165,7 +165,7 @@ describe.each([0, DEFAULT_SMALL])("5 no memory, small %d", (small) => {
   });
 });
 
-test("the engine can be stopped right after any write, and goes on from the next call", () => {
+test("the engine can be stopped after any write, and continues with the next call", () => {
   const heap = heapOn(resizable(2));
   engine.heap_create(0, 0, 0, 0, 0);
   const p = heap.allocate(1000);

@@ -1,4 +1,4 @@
-/** Rows 8 and 9: where a heap can live, whom it shares the memory with, and how far it reaches. */
+/** Where a heap can live: in each kind of memory, in a part of one, beside other heaps and other code, above 2 GiB. */
 
 import { describe, expect, test } from "vitest";
 
@@ -43,33 +43,36 @@ describe.each(FORMS)("%s", (form) => {
     );
   }
 
-  describe.each(kinds)("8 a heap in %s", (_, create) => {
-    test.each([0, DEFAULT_SMALL])("up to its last granule, and again; small %d", async (small) => {
-      const memory = create();
-      const heap = await heapOf(form, { memory, small });
-      const fill = (): number[] => {
-        const live: number[] = [];
-        for (const size of [100_000, 1000, 100, 10]) {
-          for (let p = heap.request(size); typeof p === "number"; p = heap.request(size)) {
-            heap.bytes(p, size).fill(live.length + 1);
-            live.push(p);
+  describe.each(kinds)("a heap in %s", (_, create) => {
+    test.each([0, DEFAULT_SMALL])(
+      "uses its last granule, twice; slabs up to %d bytes",
+      async (small) => {
+        const memory = create();
+        const heap = await heapOf(form, { memory, small });
+        const fill = (): number[] => {
+          const live: number[] = [];
+          for (const size of [100_000, 1000, 100, 10]) {
+            for (let p = heap.request(size); typeof p === "number"; p = heap.request(size)) {
+              heap.bytes(p, size).fill(live.length + 1);
+              live.push(p);
+            }
           }
-        }
-        return live;
-      };
-      const live = fill();
-      expect(heap.break).toBeGreaterThan(64 * PAGE - 32);
-      expect(heap.break).toBeLessThanOrEqual(64 * PAGE);
-      heap.expectSound();
-      live.forEach((p, i) => expect(bytesOf(memory)[p]).toBe((i + 1) & 255));
-      for (const p of live) expect(heap.release(p)).toBe("OK");
-      expect(heap.walk().some(({ kind }) => kind === 1 || kind === 3)).toBe(false);
-      expect(fill().length).toBeGreaterThan(live.length / 2);
-    });
+          return live;
+        };
+        const live = fill();
+        expect(heap.break).toBeGreaterThan(64 * PAGE - 32);
+        expect(heap.break).toBeLessThanOrEqual(64 * PAGE);
+        heap.expectSound();
+        live.forEach((p, i) => expect(bytesOf(memory)[p]).toBe((i + 1) & 255));
+        for (const p of live) expect(heap.release(p)).toBe("OK");
+        expect(heap.walk().some(({ kind }) => kind === 1 || kind === 3)).toBe(false);
+        expect(fill().length).toBeGreaterThan(live.length / 2);
+      },
+    );
   });
 
-  describe("8 base and limit", () => {
-    test("nothing outside of them is touched", async () => {
+  describe("base and limit", () => {
+    test("the heap changes nothing outside them", async () => {
       const memory = wasmMemory(8);
       bytesOf(memory).fill(0xaa);
       const heap = await heapOf(form, {
@@ -94,7 +97,7 @@ describe.each(FORMS)("%s", (form) => {
       ).toBe(true);
     });
 
-    test("several heaps in one memory know nothing of each other", async () => {
+    test("several heaps in one memory are independent", async () => {
       const memory = wasmMemory(1);
       const ranges = [
         [0, 3],
@@ -127,8 +130,8 @@ describe.each(FORMS)("%s", (form) => {
     });
   });
 
-  describe("8 attach", () => {
-    test.each(FORMS)("an engine joins the heap that another made: %s", async (other) => {
+  describe("attach", () => {
+    test.each(FORMS)("an engine joins the heap that another created: %s", async (other) => {
       const memory = wasmMemory(0);
       const heap = await heapOf(form, {
         memory,
@@ -152,7 +155,7 @@ describe.each(FORMS)("%s", (form) => {
       expect(heap.unchanged(() => joined.release(turns[0]![5]!))).not.toBe("OK");
     });
 
-    test("not where there is no heap", async () => {
+    test("fails if there is no heap", async () => {
       const memory = wasmMemory(2);
       const heap = await heapOf(form, { memory, base: PAGE });
       const joined = await uncreated(form, memory);
@@ -178,7 +181,7 @@ describe.each(FORMS)("%s", (form) => {
       expect(joined.base).toBe(heap.base);
     });
 
-    test("where it fails the engine stays with its heap", async () => {
+    test("after a failed attach, the engine still uses its heap", async () => {
       const heap = await heapOf(form, { memory: wasmMemory(2) });
       expect(heap.engine.heap_attach(PAGE)).toBe(8);
       expect(heap.base).toBe(16);
@@ -186,8 +189,8 @@ describe.each(FORMS)("%s", (form) => {
     });
   });
 
-  describe("8 somebody else grows the same memory", () => {
-    /** Grows the memory by pages of somebody else's, and fills them. */
+  describe("if other code grows the memory", () => {
+    /** Grows the memory as other code does, and fills the new pages. */
     function grow(memory: WebAssembly.Memory, pages: number): { from: number; to: number } {
       const from = memory.grow(pages) * PAGE;
       const to = from + pages * PAGE;
@@ -204,7 +207,7 @@ describe.each(FORMS)("%s", (form) => {
         .every((byte) => byte === 0xee);
     }
 
-    test("views are made again: nothing is lost", async () => {
+    test("the views are made again", async () => {
       const memory = wasmMemory(0);
       const heap = await heapOf(form, { memory, small: DEFAULT_SMALL });
       const p = heap.allocate(1000);
@@ -214,7 +217,7 @@ describe.each(FORMS)("%s", (form) => {
     });
 
     test.skipIf(form === "source")(
-      "views are made again, also in code that is optimised for every kind of memory",
+      "the views are made again in optimised code, on every kind of memory",
       async () => {
         for (const [, create] of kinds) {
           const heap = await heapOf(form, { memory: create(), small: DEFAULT_SMALL });
@@ -282,7 +285,7 @@ describe.each(FORMS)("%s", (form) => {
       expect(isUntouched(memory, others)).toBe(true);
     });
 
-    test("again and again", async () => {
+    test("the heap continues after many foreign regions", async () => {
       const memory = wasmMemory(0);
       const heap = await heapOf(form, { memory, small: DEFAULT_SMALL });
       const others = [];
@@ -318,7 +321,7 @@ describe.each(FORMS)("%s", (form) => {
       expect(isUntouched(memory, others)).toBe(true);
     });
 
-    test("a heap with a limit uses the memory that others grew below it", async () => {
+    test("a heap with a limit uses the memory that other code grew below it", async () => {
       const memory = wasmMemory(0);
       const heap = await heapOf(form, { memory, limit: 8 * PAGE });
       memory.grow(2);
@@ -328,8 +331,8 @@ describe.each(FORMS)("%s", (form) => {
     });
   });
 
-  describe("9 above 2 GiB", () => {
-    test("pointers are right on both sides of 2 GiB", async () => {
+  describe("above 2 GiB", () => {
+    test("pointers are right below and above 2 GiB", async () => {
       const memory = sparse();
       const heap = await heapOf(form, { memory, base: 2 * GIB - PAGE, small: DEFAULT_SMALL });
       const live = use(heap, 4000);
@@ -339,7 +342,7 @@ describe.each(FORMS)("%s", (form) => {
       finish(heap, live);
     });
 
-    test("up to the end of 4 GiB", async () => {
+    test("a heap uses its memory up to 4 GiB", async () => {
       const memory = sparse();
       const base = 4 * GIB - 4 * PAGE;
       const heap = await heapOf(form, { memory, base, small: DEFAULT_SMALL });
@@ -358,7 +361,7 @@ describe.each(FORMS)("%s", (form) => {
     });
 
     // The source takes seconds to prove the map of 8 million cells.
-    test.skipIf(form === "source")("a heap of 4 GiB", async () => {
+    test.skipIf(form === "source")("a heap can have 4 GiB", async () => {
       const memory = sparse();
       const heap = await heapOf(form, { memory, limit: 2 ** 32 - 16 });
       const p = heap.allocate(MAX_SIZE);
@@ -410,7 +413,7 @@ describe.each(FORMS)("%s", (form) => {
   });
 });
 
-test("8 two instances of the wasm have a heap each", async () => {
+test("two instances of the wasm have a heap each", async () => {
   const memory = wasmMemory(1);
   const [one, two] = await Promise.all([
     createEngine("wasm", memory),
@@ -420,7 +423,7 @@ test("8 two instances of the wasm have a heap each", async () => {
   const [p, q] = heaps.map((heap) => heap.allocate(100));
   expect(heaps[0]!.base).toBe(PAGE);
   expect(heaps[1]!.base).toBe(2 * PAGE);
-  // Each takes what the other grew for somebody else's.
+  // For each, what the other grew is memory of other code.
   for (let left = 100; left > 0; left--) for (const heap of heaps) heap.allocate(10_000);
   const before = imageOf(memory);
   expect(heaps[0]!.release(q!)).toBe("OUT_OF_HEAP");

@@ -25,7 +25,7 @@ export class Model {
   live: Live[] = [];
   /** Addresses that were freed, the latest last. */
   freed: number[] = [];
-  /** Memory that somebody else grew, filled with 0xee. */
+  /** Memory that other code grew, filled with 0xee. */
   readonly others: { from: number; to: number }[] = [];
   /** Requests that failed: memory was out. */
   refused = 0;
@@ -218,7 +218,7 @@ export const calls: fc.Arbitrary<Call>[] = [
       new Call(`free again #${i}`, (model, heap) => {
         if (model.freed.length === 0) return;
         const p = model.freed[i % model.freed.length]!;
-        // Its space may be part of another block by now, or of no heap: trimmed, and grown again by somebody else.
+        // Its memory may be part of another block now, or of no heap: trimmed, and grown again by other code.
         const isOut = p >= heap.break || model.others.some(({ from, to }) => p >= from && p < to);
         expectBadFree(heap, p, isOut ? ["OUT_OF_HEAP"] : ["DOUBLE_FREE", "INVALID_POINTER"]);
       }),

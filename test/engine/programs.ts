@@ -1,4 +1,4 @@
-/** Random programs: sequences of calls that any form of the engine can run, with all that it answers. */
+/** Random programs: sequences of calls that any form of the engine can run, with all that they return. */
 
 import fc from "fast-check";
 
@@ -14,7 +14,7 @@ export interface Creation {
   readonly small: number;
 }
 
-/** `index` counts the pointers that were answered so far, dead ones too, around and around. */
+/** `index` selects a pointer among all that were returned so far, freed ones too, modulo their number. */
 export type Step =
   | { readonly call: "malloc" | "calloc"; readonly size: number }
   | { readonly call: "aligned_alloc"; readonly size: number; readonly alignment: number }
@@ -85,7 +85,7 @@ export function create(engine: Engine, { base, limit, margin, fit, small }: Crea
   return engine.heap_create(base, limit, margin, fit, small);
 }
 
-/** What a step was answered: a pointer or a number, and the code of the error where it failed. */
+/** What a step returned: a pointer or a number, and the code of the error if it failed. */
 export type Answer = number | `error ${number}`;
 
 /** Runs programs step by step. Pointers may be dead or bad: then the engine has to say so. */

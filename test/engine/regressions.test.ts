@@ -58,31 +58,37 @@ test.each(FORMS)("%s: the break stays below the limit if LIMIT was overwritten",
   word[0] = before;
 });
 
-test.each(FORMS)("%s: a header with size 0 is reported, not walked for ever", async (form) => {
-  const memory = wasmMemory(2);
-  const heap = await heapOf(form, { memory });
-  heap.allocate(3000);
-  const second = heap.allocate(3000);
-  heap.allocate(3000);
-  const header = new Int32Array(memory.buffer, second - 4, 1);
-  const before = header[0]!;
-  header[0] = 3;
-  expect(heap.release(second + 64)).toBe("CORRUPT");
-  expect(ERRORS[heap.engine.heap_reset()]).toBe("CORRUPT");
-  header[0] = before;
-});
+test.each(FORMS)(
+  "%s: a header with size 0 is reported, and does not make the walk endless",
+  async (form) => {
+    const memory = wasmMemory(2);
+    const heap = await heapOf(form, { memory });
+    heap.allocate(3000);
+    const second = heap.allocate(3000);
+    heap.allocate(3000);
+    const header = new Int32Array(memory.buffer, second - 4, 1);
+    const before = header[0]!;
+    header[0] = 3;
+    expect(heap.release(second + 64)).toBe("CORRUPT");
+    expect(ERRORS[heap.engine.heap_reset()]).toBe("CORRUPT");
+    header[0] = before;
+  },
+);
 
-test.each(FORMS)("%s: a header that leads back is reported, not walked for ever", async (form) => {
-  const memory = wasmMemory(2);
-  const heap = await heapOf(form, { memory });
-  const [first, second] = [heap.allocate(48), heap.allocate(48)]; // in one cell
-  const header = new Int32Array(memory.buffer, first - 4, 1);
-  const before = header[0]!;
-  header[0] = -1;
-  expect(heap.release(second)).toBe("CORRUPT");
-  expect(heap.owns(second)).toBe(false);
-  header[0] = before;
-});
+test.each(FORMS)(
+  "%s: a header that leads back is reported, and does not make the walk endless",
+  async (form) => {
+    const memory = wasmMemory(2);
+    const heap = await heapOf(form, { memory });
+    const [first, second] = [heap.allocate(48), heap.allocate(48)]; // in one cell
+    const header = new Int32Array(memory.buffer, first - 4, 1);
+    const before = header[0]!;
+    header[0] = -1;
+    expect(heap.release(second)).toBe("CORRUPT");
+    expect(heap.owns(second)).toBe(false);
+    header[0] = before;
+  },
+);
 
 test.each(FORMS)("%s: an aligned request that fails does not move the break", async (form) => {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 13 });

@@ -1,4 +1,4 @@
-/** A heap of any form of the engine, said and asked in words; sound when its test is over, or the test fails. */
+/** A heap of any form of the engine, through its exports. When a test ends, its heaps must be sound. */
 
 import { expect, onTestFinished } from "vitest";
 
@@ -44,7 +44,7 @@ export async function heapOf(form: Form, options: HeapOptions = {}): Promise<Tes
   return heap;
 }
 
-/** The engine alone: no heap was created yet. */
+/** An engine without a heap yet. */
 export async function uncreated(form: Form, memory: AnyMemory): Promise<TestHeap> {
   const heap = new TestHeap(await createEngine(form, memory), memory);
   onTestFinished(() => heap.expectSound());
@@ -134,7 +134,7 @@ export class TestHeap {
     return blocksOf(this.memory, this.base).at(-1)!;
   }
 
-  /** Does what must not change a byte of the memory. */
+  /** Calls `action`, which must not change a byte of the memory. */
   unchanged<Result>(action: () => Result): Result {
     const { length } = bytesOf(this.memory);
     if (this.#image.length < length) this.#image = Buffer.alloc(length);
@@ -145,7 +145,7 @@ export class TestHeap {
     return result;
   }
 
-  /** The invariants hold, and the engine's walk tells what the headers tell. */
+  /** The invariants hold, and the engine's walk lists what the headers say. */
   expectSound(): void {
     expect(brokenIn(this.engine)).toBe("");
     if (this.base === 0) return;
@@ -154,13 +154,13 @@ export class TestHeap {
     const slabs = new Set(blocks.map(({ address }) => address));
     for (const { address } of walked) slabs.delete(address);
     const kinds = { used: 1, free: 0, metadata: 4, foreign: 5, top: 0 };
-    const told = blocks
+    const listed = blocks
       .filter(({ address }) => !slabs.has(address))
       .map(({ address, size, kind }) => ({
         address,
         size: Math.max(size - 4, 0),
         kind: kinds[kind],
       }));
-    expect(walked).toEqual(told);
+    expect(walked).toEqual(listed);
   }
 }

@@ -9,7 +9,7 @@ export interface Options {
   readonly limit?: number;
 }
 
-/** What a program prints. Throws what it says on stderr where it fails. */
+/** Returns what a program prints. Throws what it writes to stderr if it fails. */
 export async function run(
   program: string,
   args: readonly string[],

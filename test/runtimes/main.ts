@@ -48,7 +48,7 @@ const leftOut: string[] = [];
 
 const tell = (text: string): void => void process.stderr.write(`${text}\n`);
 
-/** What `work` answers; undefined where it fails, which is noted. */
+/** Returns what `work` returns; undefined if it fails, which is noted. */
 async function attempt<T>(name: string, work: () => Promise<T>): Promise<T | undefined> {
   tell(name);
   try {

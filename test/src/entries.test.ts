@@ -12,7 +12,7 @@ type Entry = (typeof ENTRIES)[number];
 
 interface Place {
   readonly name: string;
-  /** What is said where WebAssembly is asked for and can't be had. */
+  /** The message if WebAssembly is requested and unavailable. */
   readonly refusal?: RegExp;
   readonly make: () => Context;
 }
@@ -74,7 +74,7 @@ beforeAll(async () => {
   }
 });
 
-/** Runs the program on an entry in a place: what it answers, or the code and message of its error. */
+/** Runs the program on an entry in a place; returns its result, or the code and message of its error. */
 function run(entry: Entry, place: Place, options = ""): string {
   const context = place.make();
   runInContext(scripts[entry] + program, context);
@@ -88,24 +88,24 @@ function run(entry: Entry, place: Place, options = ""): string {
   return runInContext(call, context) as string;
 }
 
-/** What the program answers after the engine's name. */
+/** What the program returns after the engine's name. */
 const DONE = "h\u00e9llo 1,2,3 0.5 1";
 
 describe.each([WORKLET, STRICT, WITHOUT])("in $name", (place) => {
-  it("heapwright picks", () => {
+  it("heapwright chooses an available engine", () => {
     expect(run("index", place)).toBe(`${place.refusal ? "js" : "wasm"} ${DONE}`);
     expect(run("index", place, '{ engine: "js" }')).toBe(`js ${DONE}`);
     expect(run("index", place, "{ memory: new ArrayBuffer(4000000) }")).toBe(`js ${DONE}`);
   });
 
-  it("heapwright/js is JavaScript", () => {
+  it("heapwright/js uses JavaScript", () => {
     expect(run("js", place)).toBe(`js ${DONE}`);
     expect(run("js", place, '{ engine: "wasm" }')).toBe(
       'BAD_OPTIONS: The engine "wasm" is not in heapwright/js: import from "heapwright" or "heapwright/inline" instead.',
     );
   });
 
-  it("heapwright/inline is WebAssembly, or says why not", () => {
+  it("heapwright/inline uses WebAssembly, or says why it cannot", () => {
     for (const options of ["", '{ engine: "wasm" }']) {
       const found = run("inline", place, options);
       if (place.refusal) {
@@ -119,21 +119,21 @@ describe.each([WORKLET, STRICT, WITHOUT])("in $name", (place) => {
     );
   });
 
-  it("heapwright says why WebAssembly can't be had", () => {
+  it("heapwright says why WebAssembly is unavailable", () => {
     const found = run("index", place, '{ engine: "wasm" }');
     if (place.refusal) expect(place.refusal.exec(found)?.[1]).toBe('use engine "js" or "auto"');
     else expect(found).toBe(`wasm ${DONE}`);
   });
 });
 
-it("heapwright/inline refuses memories that are no WebAssembly.Memory", () => {
+it("heapwright/inline requires a WebAssembly.Memory", () => {
   expect(run("inline", WORKLET, "{ memory: new ArrayBuffer(100000) }")).toBe(
     'BAD_OPTIONS: The engine "wasm" needs a WebAssembly.Memory: pass one as memory, ' +
       'or import from "heapwright" or "heapwright/js" instead.',
   );
 });
 
-it("takes shared memories too", () => {
+it("every entry accepts a shared memory", () => {
   const memory = "{ memory: new WebAssembly.Memory({ initial: 1, maximum: 99, shared: true }) }";
   expect(run("index", WORKLET, memory)).toBe(`wasm ${DONE}`);
   expect(run("inline", WORKLET, memory)).toBe(`wasm ${DONE}`);
@@ -141,7 +141,7 @@ it("takes shared memories too", () => {
   expect(run("index", STRICT, memory)).toBe(`js ${DONE}`);
 });
 
-it.each(ENTRIES)("%s asks for nothing of the platform, and does not wait", (name) => {
+it.each(ENTRIES)("%s uses nothing of the platform, and is synchronous", (name) => {
   expect(scripts[name]).not.toMatch(
     /\b(import|await|fetch|atob|process|Buffer|require)\b\s*[(."'{]/,
   );

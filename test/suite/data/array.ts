@@ -11,7 +11,7 @@ export function arraySuite(place: Place): void {
 
   const live = (heap: Heap): number => heap.stats().usedBlocks;
 
-  /** Makes the heap's memory grow, where it can. */
+  /** Makes the heap's memory grow, if it can. */
   function grow(heap: Heap): void {
     const before = heap.buffer.byteLength;
     heap.deallocate(heap.allocate(8 * PAGE));

@@ -10,7 +10,7 @@ export function blockSuite(place: Place): void {
 
   const live = (heap: Heap): number => heap.stats().usedBlocks;
 
-  /** Makes the heap's memory grow, where it can. */
+  /** Makes the heap's memory grow, if it can. */
   function grow(heap: Heap): void {
     const before = heap.buffer.byteLength;
     heap.deallocate(heap.allocate(8 * PAGE));
