@@ -1,4 +1,4 @@
-/** Binaryen's commands, from its npm package, and what a module needs them to be told. */
+/** Runs Binaryen's commands, and finds the WebAssembly features that a module needs. */
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** What stands in the way of linking. */
+/** A module cannot be linked. The message says why, and what to do. */
 export class LinkError extends Error {
   override readonly name = "LinkError";
 }
@@ -14,13 +14,18 @@ export class LinkError extends Error {
 type Command = "wasm-merge" | "wasm-opt";
 
 interface Outcome {
-  /** What it printed; nothing where it failed. */
+  /** What the command printed; undefined if it failed. */
   readonly printed?: string;
-  /** The first of what it complained about. */
+  /** The first message of an error. */
   readonly complaint: string;
 }
 
-/** Runs a command. Throws `LinkError`, which calls the module `path` and has what `explain` makes of the complaint, if anything. */
+/**
+ * Runs a command.
+ * @param path what the message of an error calls the module
+ * @param explain an explanation of Binaryen's message, which replaces it
+ * @throws {LinkError} if the command fails
+ */
 export function binaryen(
   command: Command,
   path: string,
@@ -33,11 +38,11 @@ export function binaryen(
 }
 
 /**
- * The options that allow what the module in a file needs of WebAssembly beyond its first version, `always` among them, and
- * nothing else: what is not allowed, the optimiser does not write. Throws `LinkError` where the module is not valid.
+ * The options that allow the features that a module needs, and those in `always`. The optimiser uses no other features.
  *
- * What the section "target_features" lists is allowed whatever the options say. `declaring` is the module with that section,
- * `file` the one without, if that list is not to count.
+ * Binaryen also allows what the section "target_features" lists. So `file` is the module without that section, and `declaring`
+ * the one with it.
+ * @throws {LinkError} if the module is invalid
  */
 export function featuresOf(
   file: string,
@@ -49,21 +54,21 @@ export function featuresOf(
   return only([...always, ...fewest(file, known, always)]);
 }
 
-/** What of WebAssembly may be needed beside `always`: what the compiler declared, or, should that not do, whatever there is. */
+/** The features that may be needed: those that the compiler declared, or, if they are not enough, all that Binaryen knows. */
 function candidates(declaring: string, path: string, always: readonly string[]): readonly string[] {
   const print = (...features: readonly string[]): Outcome =>
     outcome("wasm-opt", [declaring, ...features, "--print-features"]);
-  // What was declared, and Binaryen's defaults, are mostly enough, and soon gone through.
+  // The declared features and Binaryen's defaults are usually enough, and few.
   const declared = print(...always);
   const { printed, complaint } =
     declared.printed === undefined ? print("--all-features") : declared;
-  if (printed === undefined) throw new LinkError(`${path} is not valid to Binaryen: ${complaint}`);
+  if (printed === undefined) throw new LinkError(`${path} is not a valid module: ${complaint}`);
   return printed.split("\n").filter((line) => line !== "" && !always.includes(line));
 }
 
 /**
- * Those of `features` that the module needs beside `given`, where all together suffice and `given` alone do not: the halves in
- * turn, since a module stays valid where more is allowed.
+ * The features that the module needs in addition to `given`. All together suffice, and `given` alone does not. A module stays valid if
+ * more is allowed, so each half is tried without the other.
  */
 function fewest(
   file: string,
@@ -95,23 +100,23 @@ function outcome(command: Command, args: readonly string[]): Outcome {
   );
   if (status === 0) return { printed: stdout, complaint: "" };
   if (error) return { complaint: error.message };
-  // A parser's complaint has no end of line behind it, and what follows has the path of a file that is gone by then.
+  // The parser's message does not end its line, and the next one has the path of a temporary file.
   const lines = stderr.replace("]Fatal:", "]\nFatal:").split("\n");
   const first = lines.find((line) => line.trim() !== "" && !line.startsWith("warning:"));
-  return { complaint: first?.replace(/, on $/, "") ?? `it ended with ${signal ?? status}` };
+  return { complaint: first?.replace(/, on $/, "") ?? `it ended with status ${signal ?? status}` };
 }
 
-/** Where the npm package binaryen is: beside this package, or in the project this runs in. */
+/** The folder of the npm package binaryen: next to this package, or in the current project. */
 function binaryenFolder(): string {
   for (const from of [fileURLToPath(import.meta.url), join(process.cwd(), "package.json")]) {
     try {
       const folder = dirname(createRequire(from).resolve("binaryen/package.json"));
       if (existsSync(join(folder, "bin/wasm-merge"))) return folder;
     } catch {
-      // Not there.
+      // Not installed there.
     }
   }
   throw new LinkError(
-    "linking needs Binaryen, 119 or later, which is not installed: npm install --save-dev binaryen",
+    "link needs Binaryen 119 or later, which is not installed. Install it: npm install --save-dev binaryen",
   );
 }

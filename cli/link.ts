@@ -1,4 +1,4 @@
-/** `heapwright link`: one module of a module that imports its allocator, and the heap. */
+/** `heapwright link`: merges a module that imports its allocator, and the heap, into one module. */
 
 import {
   chmodSync,
@@ -17,7 +17,10 @@ import { basename, dirname, join } from "node:path";
 import { Option, type Command } from "commander";
 
 import { binaryen, featuresOf, LinkError } from "./binaryen.ts";
-import { bytes } from "./report.ts";
+import type { Context } from "./context.ts";
+import { addMoreHelp } from "./help.ts";
+import { bytes, wrap } from "./report.ts";
+import { JSON_VERSION } from "./run.ts";
 import {
   PAGE,
   readModule,
@@ -32,12 +35,13 @@ interface LinkOptions {
   readonly output: string;
   readonly optimise: string;
   readonly export: readonly string[];
+  readonly json?: true;
 }
 
-/** Where the heap begins: at `__heap_base`, where the module itself says, or at the end of its memory. */
+/** Where the heap begins: at `__heap_base`, where the module itself decides, or at the end of its memory. */
 type Beginning = "base" | "own" | "end";
 
-/** What was made of a module. */
+/** The linked module, and how it was linked. */
 export interface Linked {
   readonly binary: Uint8Array;
   /** Bytes of the heap that was merged in. */
@@ -48,43 +52,41 @@ export interface Linked {
   readonly begins: Beginning;
 }
 
-/** With one of these a module says itself where its heap is. */
+/** A module that imports one of these decides itself where its heap begins. */
 const MAKERS = ["heap_init", "heap_create", "heap_attach"];
 
 const LEVELS = ["0", "1", "2", "3", "4", "s", "z"];
 
-/** What the heap needs of WebAssembly beyond its first version. */
+/** The WebAssembly features that the heap needs. */
 const HEAP_NEEDS = ["--enable-bulk-memory"];
 const HEAP_NEEDS_SHARED = [...HEAP_NEEDS, "--enable-threads"];
 
-/** Names of functions, which Binaryen writes anew. */
+/** The custom section of the names of functions. Binaryen writes a new one. */
 const NAMES = "name";
-/** What the compiler allowed the module to need. Binaryen would make use of all of it, and writes what is needed instead. */
+/** The features that the compiler allowed. Binaryen would use all of them, so it gets those that the module needs. */
 const FEATURES = "target_features";
-/** Custom sections that are not so afterwards: where something is in the code, what a linker has to do. */
+/** Custom sections that linking invalidates: positions in the code, and work for a linker. */
 const STALE =
   /^(target_features|\.debug_.*|sourceMappingURL|external_debug_info|build_id|reloc\..*|linking|metadata\.code\..*)$/;
 
-/** What the parts of the merge call each other; none of these names is left afterwards. */
+/** Names that the two modules have for each other while they are merged. The linked module has none of them. */
 const APP = "heapwright:app";
 const HEAP = "heapwright:heap";
 const PRIVATE = "heapwright:";
 
-const HELP = `
-Examples:
-  heapwright link app.wasm -o app.heap.wasm
-  heapwright link app.wasm -o app.heap.wasm --export malloc,free --optimise s
+const HELP = {
+  examples: [
+    "heapwright link app.wasm -o app.heap.wasm",
+    "heapwright link app.wasm -o app.heap.wasm --export malloc,free --optimise s",
+  ],
+  paragraphs: [
+    "The module imports malloc, free and other functions of the heap, from any module name. Its other imports, its exports and its memory stay as they are. The heap begins at __heap_base if the module exports it, otherwise at the end of the memory. The output is another file than the module.",
+    "Needs Binaryen: npm install --save-dev binaryen",
+    "Exit status: 0 success; 2 the module cannot be linked, and the message says why.",
+  ],
+};
 
-The module imports malloc, free and other functions of the heap, from any module
-name. Its other imports, its exports and its memory stay as they are. The heap
-begins at __heap_base if the module exports it, otherwise at the end of the
-memory. The output is another file than the module.
-
-Needs Binaryen: npm install --save-dev binaryen
-
-Exit status: 0 success; 2 the module cannot be linked, and the message says why.`;
-
-export function linkCommand(command: Command, print: (text: string) => void): void {
+export function linkCommand(command: Command, { print, terminal }: Context): void {
   command
     .description("merge the heap into a WebAssembly module that imports malloc and free")
     .argument("<module>", "the module, a .wasm file")
@@ -99,17 +101,24 @@ export function linkCommand(command: Command, print: (text: string) => void): vo
         .choices(LEVELS)
         .default("3"),
     )
-    .addHelpText("after", HELP)
-    .action((path: string, options: LinkOptions) => {
-      if (path === "-" || options.output === "-") {
-        throw new LinkError("link reads and writes files; for one whose name is -, say ./-");
-      }
-      const app = read(path);
-      refuseSame(path, options.output);
-      const linked = link(app, path, options);
-      write(options.output, linked.binary);
-      print(describe(path, app.length, options.output, linked));
-    });
+    .option("--json", "print one JSON object instead of the report");
+  addMoreHelp(command, HELP).action((path: string, options: LinkOptions) => {
+    if (path === "-" || options.output === "-") {
+      throw new LinkError(
+        "link reads and writes files, not standard input or output. Name a file; one whose name is - is ./-",
+      );
+    }
+    const app = read(path);
+    refuseSame(path, options.output);
+    const linked = link(app, path, options);
+    write(options.output, linked.binary);
+    const names = { module: path, output: options.output };
+    print(
+      options.json
+        ? jsonReport(names, app.length, linked)
+        : report(names, app.length, linked, terminal().columns),
+    );
+  });
 }
 
 function namesOf(text: string): string[] {
@@ -119,11 +128,14 @@ function namesOf(text: string): string[] {
     .filter((name) => name !== "");
 }
 
-/** Merges the heap into `app`. Throws `LinkError`, whose message calls the module `path`. */
+/**
+ * Merges the heap into `app`.
+ * @throws {LinkError} if it cannot be linked; the message calls the module `path`
+ */
 export function link(
   app: Uint8Array,
   path: string,
-  { optimise, export: wanted }: Omit<LinkOptions, "output">,
+  { optimise, export: wanted }: Pick<LinkOptions, "optimise" | "export">,
 ): Linked {
   const module = parse(app, path);
   const memory = memoryOf(module, path);
@@ -140,11 +152,13 @@ export function link(
   for (const name of wanted) {
     if (!names.includes(name)) {
       throw new LinkError(
-        `--export ${name}: the heap has no such function; it has ${names.join(", ")}`,
+        `--export ${name}: the heap has no such function. It has ${names.join(", ")}`,
       );
     }
     if (module.exports.some((each) => each.name === name)) {
-      throw new LinkError(`--export ${name}: ${path} exports that itself; leave it out`);
+      throw new LinkError(
+        `--export ${name}: ${path} already exports ${name}. Leave it out of --export`,
+      );
     }
   }
 
@@ -176,7 +190,7 @@ export function link(
     const features = featuresOf(appFile, path, heapNeeds, file("original.wasm", app));
     const keepNames = named ? ["-g"] : [];
     const merged = join(folder, "merged.wasm");
-    // Start functions run in this order.
+    // The start functions run in the order of the files.
     binaryen(
       "wasm-merge",
       path,
@@ -189,7 +203,7 @@ export function link(
         file("heap.wasm", heapPart),
         HEAP,
         ...features,
-        "--enable-multimemory", // until the heap's import is the module's memory
+        "--enable-multimemory", // while they are merged; the heap's memory becomes the module's
         ...keepNames,
         "-o",
         merged,
@@ -214,7 +228,7 @@ export function link(
   const bound = new Map<string, string[]>();
   for (const { module: from, name } of imported)
     bound.set(from, [...(bound.get(from) ?? []), name]);
-  // What comes before the first section of the module proper may have to, such as "dylink.0".
+  // Some custom sections have to come first, such as "dylink.0", so those before the first other section stay there.
   const first = module.sections.findIndex(({ name }) => name === undefined);
   const keptOf = (sections: readonly Section[]): Section[] =>
     sections.filter((each) => fateOf(each) === "kept");
@@ -235,26 +249,28 @@ function parse(app: Uint8Array, path: string): Module {
   try {
     return readModule(app);
   } catch (error) {
-    throw new LinkError(`${path} is no WebAssembly module: ${(error as Error).message}`);
+    throw new LinkError(`${path} is not a WebAssembly module: ${(error as Error).message}`);
   }
 }
 
 function memoryOf({ memories, imports }: Module, path: string): Linked["memory"] {
   const [memory, second] = memories;
   if (memory === undefined) {
-    throw new LinkError(`${path} has no memory, so nothing can be allocated for it`);
+    throw new LinkError(`${path} has no memory for the heap. Define or import one`);
   }
   if (second !== undefined) {
-    throw new LinkError(`${path} has ${memories.length} memories: a heap lives in one`);
+    throw new LinkError(
+      `${path} has ${memories.length} memories, and the heap cannot tell which one to use. Build it with one memory`,
+    );
   }
   if (memory.wide) {
     throw new LinkError(
-      `${path} has a memory of 64-bit addresses: the heap's are 32 bits; build for wasm32`,
+      `${path} has a memory with 64-bit addresses; the heap needs 32-bit ones. Build it for wasm32`,
     );
   }
   if (memory.pageSize !== PAGE) {
     throw new LinkError(
-      `${path} has a memory whose pages are ${memory.pageSize} bytes: the heap's are ${PAGE}`,
+      `${path} has a memory with pages of ${memory.pageSize} bytes; the heap needs pages of ${PAGE}`,
     );
   }
   return { shared: memory.shared, imported: imports.some(({ kind }) => kind === "memory") };
@@ -264,22 +280,22 @@ function noImport({ exports }: Module, path: string, names: readonly string[]): 
   const own = exports.find(({ name }) => names.includes(name));
   const why =
     own === undefined
-      ? "it does not allocate, or has an allocator of its own inside"
-      : `it exports ${own.name}, so it has an allocator of its own inside`;
-  return `${path} imports neither malloc nor free: ${why}. Compile it with heapwright.c; docs/interop.md has that, and other languages`;
+      ? "it does not allocate, or it contains an allocator"
+      : `it exports ${own.name}, so it contains an allocator`;
+  return `${path} imports neither malloc nor free: ${why}. Compile it without one; docs/interop.md shows how`;
 }
 
-/** Linkers of dynamic libraries import the address of a function under its name, as a global of these modules. */
+/** Dynamic libraries import the address of a function as a global, from a module whose name begins like this. */
 const ADDRESSES = /^GOT\./;
 
-/** Whether a function of the heap is imported, but not as a function. */
+/** Throws if a function of the heap is imported as something else than a function. */
 function checkKinds(module: Module, imported: readonly Import[], heap: Module, path: string): void {
   for (const { module: from, name, kind } of module.imports) {
     const wanted = heap.exports.find((each) => each.name === name);
     if (wanted === undefined || ADDRESSES.test(from)) continue;
     if (imported.some((each) => each.name === name)) continue;
     throw new LinkError(
-      `${path} imports ${name} of "${from}" as a ${kind}; the heap's is a function, ${heap.signatures[wanted.index]}. Import it as a function`,
+      `${path} imports ${name} from "${from}" as a ${kind}; the heap's ${name} is a function, ${heap.signatures[wanted.index]}. Import it as a function`,
     );
   }
 }
@@ -291,7 +307,7 @@ function checkTypes(module: Module, imported: readonly Import[], heap: Module, p
     const expected = heap.signatures[heap.exports.find(({ name }) => name === each.name)!.index];
     if (type === undefined || type === expected) continue;
     throw new LinkError(
-      `${path} imports ${each.name} as ${type}; the heap's is ${expected}, C's for 32-bit addresses`,
+      `${path} imports ${each.name} as ${type}; the heap's ${each.name} is ${expected}, as in C for wasm32. Change the declaration`,
     );
   }
 }
@@ -303,8 +319,8 @@ function beginningOf({ exports }: Module, imported: readonly Import[]): Beginnin
 }
 
 /**
- * A start function that makes the heap at `__heap_base`, and traps where there is no room for one; in a shared memory another
- * thread may have made it.
+ * A start function that creates the heap at `__heap_base`, and traps if there is no room. In a shared memory it first attaches to
+ * the heap, which another thread may have created.
  */
 function beginning(shared: boolean): string {
   const make = `(if (call $init (global.get $base) (i32.const 0)) (then unreachable))`;
@@ -317,30 +333,30 @@ function beginning(shared: boolean): string {
     (start $begin))`;
 }
 
-/** What wasm-merge's complaint means that an import and an export are of different types. */
+/** Explains a message of wasm-merge about an import and an export of different types. */
 function mismatch(complaint: string): string | undefined {
   if (complaint.includes("importing global __heap_base")) {
-    return " exports a __heap_base that is mutable or of another type: the heap wants what linkers make, an immutable i32";
+    return " exports a __heap_base that is mutable or has another type; the heap needs an immutable i32, which linkers make";
   }
   return complaint.includes("mismatch")
-    ? " imports functions of the heap with other types than the heap's, which are C's for 32-bit addresses"
+    ? " imports functions of the heap with other types than the heap's, which are those of C for wasm32"
     : undefined;
 }
 
-/** Custom sections are kept as they are, whatever they hold, but for those that are stale. */
+/** What happens to a section. Custom sections are kept unchanged, except those that linking invalidates. */
 function fateOf({ name }: Section): "rewritten" | "kept" | "dropped" {
   if (name === undefined || name === NAMES) return "rewritten";
   return STALE.test(name) ? "dropped" : "kept";
 }
 
-/** What one of Binaryen's commands made. */
+/** Reads the module that one of Binaryen's commands wrote. */
 function made(file: string, path: string, command: string): Module {
   const binary = readFileSync(file);
   try {
     return readModule(binary);
   } catch (error) {
     throw new LinkError(
-      `${path}: what ${command} wrote to ${tmpdir()} can't be read: ${(error as Error).message}`,
+      `${path}: cannot read the module that ${command} wrote to ${tmpdir()}: ${(error as Error).message}`,
     );
   }
 }
@@ -352,7 +368,9 @@ function inFolder<Result>(use: (folder: string) => Result): Result {
     return use(folder);
   } catch (error) {
     if (!(error instanceof Error && "syscall" in error)) throw error;
-    throw new LinkError(`no temporary files can be had in ${tmpdir()}: ${error.message}`);
+    throw new LinkError(
+      `cannot write temporary files to ${tmpdir()}: ${error.message}. Set TMPDIR to another folder`,
+    );
   } finally {
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   }
@@ -362,7 +380,7 @@ function read(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new LinkError(`${path} can't be read: ${(error as Error).message}`);
+    throw new LinkError(`cannot read ${path}: ${reasonOf(error)}`);
   }
 }
 
@@ -370,19 +388,19 @@ function statOf(path: string): BigIntStats | undefined {
   return statSync(path, { bigint: true, throwIfNoEntry: false });
 }
 
-/** The module that is linked is never written to, whatever names or links lead to it. */
+/** Throws if the output is the input, maybe under another name or through a link. */
 function refuseSame(path: string, output: string): void {
   const [input, target] = writing(output, () => [statOf(path), statOf(output)] as const);
   if (target === undefined || target.dev !== input?.dev || target.ino !== input.ino) return;
-  throw new LinkError(`${output} is the module to link: name another file after -o`);
+  throw new LinkError(`${output} is the module to link. Name another file after -o`);
 }
 
-/** Writes a file beside `path` and renames it to that, so that nobody sees half a module. */
+/** Writes a temporary file beside `path` and renames it, so that the output is never half a module. */
 function write(path: string, binary: Uint8Array): void {
   writing(path, () => {
     const before = statOf(path);
     if (before !== undefined && !before.isFile()) {
-      // A device or a pipe, which is not to be replaced; or a folder, which is an error.
+      // A device or a pipe must not be replaced. A folder is an error.
       writeFileSync(path, binary);
       return;
     }
@@ -403,7 +421,24 @@ function writing<Result>(path: string, use: () => Result): Result {
   try {
     return use();
   } catch (error) {
-    throw new LinkError(`${path} can't be written: ${(error as Error).message}`);
+    throw new LinkError(`cannot write ${path}: ${reasonOf(error)}`);
+  }
+}
+
+/** What the operating system says of a file: "no such file or folder". */
+function reasonOf(error: unknown): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case "ENOENT":
+      return "no such file or folder";
+    case "EISDIR":
+      return "it is a folder";
+    case "ENOTDIR":
+      return "part of the path is a file, not a folder";
+    case "EACCES":
+    case "EPERM":
+      return "no permission";
+    default:
+      return (error as Error).message;
   }
 }
 
@@ -413,13 +448,50 @@ const BEGINNINGS: Readonly<Record<Beginning, string>> = {
   end: "begins at the end of the memory: the module exports no __heap_base",
 };
 
-function describe(path: string, before: number, output: string, linked: Linked): string {
-  const { binary, heapBytes, bound, memory, begins } = linked;
-  const lines = [
-    `${path} ${bytes(before)} + heap ${bytes(heapBytes)} = ${output} ${bytes(binary.length)}`,
-    ...[...bound].map(([from, names]) => `bound   ${names.join(", ")} of "${from}"`),
-    `memory  ${memory.imported ? "imported" : "the module's own"}${memory.shared ? ", shared" : ""}`,
-    `heap    ${BEGINNINGS[begins]}`,
-  ];
-  return `${lines.join("\n")}\n`;
+/** The two files, as they were named. */
+interface Names {
+  readonly module: string;
+  readonly output: string;
+}
+
+function report(
+  { module, output }: Names,
+  before: number,
+  { binary, heapBytes, bound, memory, begins }: Linked,
+  columns: number,
+): string {
+  const line = (name: string, text: string): string =>
+    wrap(text, columns - 8)
+      .split("\n")
+      .map((part, at) => `${(at === 0 ? name : "").padEnd(8)}${part}\n`)
+      .join("");
+  const sizes = `${module} ${bytes(before)} + heap ${bytes(heapBytes)} = ${output} ${bytes(binary.length)}`;
+  return [
+    `${wrap(sizes, columns)}\n`,
+    ...[...bound].map(([from, names]) => line("bound", `${names.join(", ")} of "${from}"`)),
+    line(
+      "memory",
+      `${memory.imported ? "imported" : "the module's own"}${memory.shared ? ", shared" : ""}`,
+    ),
+    line("heap", BEGINNINGS[begins]),
+  ].join("");
+}
+
+function jsonReport(
+  { module, output }: Names,
+  before: number,
+  { binary, heapBytes, bound, memory, begins }: Linked,
+): string {
+  const line = {
+    version: JSON_VERSION,
+    module,
+    moduleBytes: before,
+    heapBytes,
+    output,
+    outputBytes: binary.length,
+    bound: Object.fromEntries(bound),
+    memory: { shared: memory.shared, imported: memory.imported },
+    heapBegins: { base: "__heap_base", own: "module", end: "end" }[begins],
+  };
+  return `${JSON.stringify(line)}\n`;
 }

@@ -8,11 +8,13 @@ import { Command, CommanderError } from "commander";
 import { TraceError } from "../trace/error.ts";
 import { LinkError } from "./binaryen.ts";
 import { compareCommand } from "./compare.ts";
+import type { Context } from "./context.ts";
+import { addMoreHelp } from "./help.ts";
 import { linkCommand } from "./link.ts";
 import { progressOn } from "./progress.ts";
 import { replayCommand } from "./replay.ts";
 import { SettingError } from "./run.ts";
-import { terminalOf } from "./terminal.ts";
+import { terminalOf, type Terminal } from "./terminal.ts";
 
 const FAILED = 1;
 const WRONG = 2;
@@ -21,22 +23,20 @@ const { version } = JSON.parse(
   readFileSync(new URL("../package.json", import.meta.url), "utf8"),
 ) as { version: string };
 
-const terminal = terminalOf(process.stdout, process.env);
-const progress = progressOn(process.stderr, terminal.unicode);
+const terminal = (): Terminal =>
+  terminalOf(process.stdout, process.env, program.opts<{ color?: boolean }>().color);
+const progress = progressOn(process.stderr, terminalOf(process.stderr, process.env).unicode);
 
-function report(output: string, failures: readonly string[]): void {
-  print(output);
-  for (const sentence of failures) {
-    complain(sentence);
-    process.exitCode = FAILED;
-  }
+function fail(sentences: readonly string[]): void {
+  sentences.forEach(complain);
+  if (sentences.length > 0) process.exitCode = FAILED;
 }
 
 function complain(sentence: string): void {
   printError(`heapwright: ${sentence}\n`);
 }
 
-// A stream that can't be written throws, or emits an error, by what it leads to.
+// A stream that cannot be written throws, or emits an error, depending on what it leads to.
 
 function print(text: string): void {
   try {
@@ -47,13 +47,13 @@ function print(text: string): void {
 }
 
 function endUnprinted(error: NodeJS.ErrnoException): never {
-  // A reader that has seen enough, like `head`, is not an error.
+  // A closed pipe, such as `| head`, is not an error.
   if (error.code === "EPIPE") process.exit();
-  complain(`standard output can't be written: ${error.message}`);
+  complain(`cannot write to standard output: ${error.message}`);
   process.exit(WRONG);
 }
 
-/** Where nobody can be told what is wrong, the exit status still says that something is. */
+/** If standard error cannot be written either, the exit status still reports the error. */
 function printError(text: string): void {
   try {
     process.stderr.write(text);
@@ -63,12 +63,6 @@ function printError(text: string): void {
 process.stdout.on("error", endUnprinted);
 process.stderr.on("error", () => {});
 
-const HELP = `
-Examples:
-  heapwright replay program.rep.gz
-  heapwright compare program.rep.gz --margin 0,64K,auto
-  heapwright link app.wasm -o app.heap.wasm`;
-
 const program = new Command("heapwright")
   .description(
     "Replay real programs' allocations on a heap, or link a heap into a WebAssembly module.",
@@ -76,27 +70,32 @@ const program = new Command("heapwright")
   .version(version, "-V, --version", "print the version")
   .helpOption("-h, --help", "print help")
   .helpCommand("help [command]", "print the help of a command")
-  .addHelpText("after", HELP)
+  .option("--color", "use colours, even if the output is not a terminal")
+  .option("--no-color", "use no colours")
+  .configureHelp({ showGlobalOptions: true, minWidthToWrap: 15 })
   .exitOverride()
   .configureOutput({
     writeOut: print,
     writeErr: printError,
     outputError: (text, write) => write(text.replace(/^error: /, "heapwright: ")),
   });
+addMoreHelp(program, {
+  examples: [
+    "heapwright replay program.rep.gz",
+    "heapwright compare program.rep.gz --margin 0,64K,auto",
+    "heapwright link app.wasm -o app.heap.wasm",
+  ],
+});
 
-for (const [name, build] of [
-  ["replay", replayCommand],
-  ["compare", compareCommand],
-] as const) {
-  build(verb(name), progress, terminal, report);
-}
-linkCommand(verb("link"), print);
+const context: Context = { progress, terminal, print, warn: complain, fail };
+replayCommand(verb("replay"), context);
+compareCommand(verb("compare"), context);
+linkCommand(verb("link"), context);
 program.showHelpAfterError("See heapwright --help.");
 
 function verb(name: string): Command {
   return program
     .command(name)
-    .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
     .showHelpAfterError(`See heapwright ${name} --help.`);
 }
@@ -106,7 +105,7 @@ try {
 } catch (error) {
   progress.stop();
   if (error instanceof CommanderError) {
-    // Commander has said what is wrong; help and version are not errors.
+    // Commander has printed the message. Help and version are not errors.
     process.exitCode = error.exitCode === 0 ? 0 : WRONG;
   } else if (
     error instanceof TraceError ||

@@ -19,34 +19,48 @@ export type EngineName = (typeof ENGINES)[number];
 export type FitName = (typeof FITS)[number];
 export type MemoryName = (typeof MEMORIES)[number];
 
-/** Everything that makes one heap differ from another. Sizes are bytes. */
+/** The options of a heap. Sizes are in bytes. */
 export interface Setting {
   readonly engine: EngineName;
   readonly fit: FitName;
-  /** `auto`: grows with the heap. */
+  /** `auto` grows with the heap. */
   readonly margin: number | "auto";
-  /** `auto`: the heap's own default. */
+  /** `auto` is the heap's default. */
   readonly small: number | "auto";
   readonly memory: MemoryName;
   readonly limit: number | undefined;
 }
 
-/** No memory of 32-bit addresses is larger. */
+export type OptionName = keyof Setting;
+
+/** The options as a person reads them: `fit best`, `margin 64K`. Those that are not given are left out. */
+export function optionTexts(setting: Setting): Partial<Record<OptionName, string>> {
+  const { engine, fit, margin, small, memory, limit } = setting;
+  return {
+    engine: `engine ${engine}`,
+    fit: `fit ${fit}`,
+    margin: `margin ${bytesOption(margin)}`,
+    small: `small ${bytesOption(small)}`,
+    memory: `memory ${memory}`,
+    ...(limit === undefined ? {} : { limit: `limit ${bytesOption(limit)}` }),
+  };
+}
+
+/** The largest memory that has 32-bit addresses. */
 const ADDRESS_SPACE = 2 ** 32;
 const WASM_PAGE = 65536;
-/** A memory that can't grow has this many bytes, unless there is a limit; what is not touched costs nothing. */
+/** Bytes of a memory that cannot grow, unless there is a limit. Memory that is never touched costs nothing. */
 const FIXED_BYTES = 2 ** 30;
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
-/** Ends the help of the verbs that take traces. */
-export const TRACE_HELP = `A trace is a file in the format of the malloc lab, gzipped or not. - is standard
-input, which is kept in memory to be replayed again. Bytes may end in K, M or G.
-Nothing is printed unless all traces could be read.
+/** The end of the help of verbs that replay traces. */
+export const TRACE_HELP = [
+  "A trace is a file in the format of the malloc lab, gzipped or not. - is standard input, which is kept in memory to be replayed again. Bytes may end in K, M or G. Nothing is printed unless all traces could be read.",
+  "Exit status: 0 success; 1 there were failures; 2 invalid option or trace.",
+];
 
-Exit status: 0 success; 1 there were failures; 2 invalid option or trace.`;
-
-/** Adds the options about memory, which are the same for every verb. */
+/** Adds the options about memory, which all verbs that replay traces have. */
 export function addMemoryOptions(command: Command): Command {
   return command
     .addOption(
@@ -57,7 +71,10 @@ export function addMemoryOptions(command: Command): Command {
     .option("--limit <bytes>", "largest size of the heap, 4G at most", parseLimit);
 }
 
-/** `4096`, `64K`, `1M`, `2G`: bytes, in powers of 1024. Throws `InvalidArgumentError`. */
+/**
+ * Bytes from `4096`, `64K`, `1M` or `2G`; the units are powers of 1024.
+ * @throws {InvalidArgumentError} if the text is anything else
+ */
 export function parseBytes(text: string): number {
   const match = /^(\d+)([KMG]?)$/i.exec(text);
   const bytes = match === null ? NaN : Number(match[1]) * UNITS[match[2]!.toUpperCase()]!;
@@ -67,7 +84,7 @@ export function parseBytes(text: string): number {
   return bytes;
 }
 
-/** Bytes as an option takes them: `1008`, `64K`, `1M`. */
+/** Bytes as an option has them: `1008`, `64K`, `1M`. */
 export function bytesOption(bytes: number | "auto"): string {
   if (bytes === "auto" || bytes === 0) return `${bytes}`;
   const [unit, size] = Object.entries(UNITS).findLast(([, each]) => bytes % each === 0)!;
@@ -92,7 +109,7 @@ export function parseCount(text: string): number {
   return count;
 }
 
-/** Collects the traces that are named. */
+/** Collects the paths of traces. */
 export function parseTraces(path: string, before: readonly string[] = []): string[] {
   if (path === "-" && before.includes(path)) {
     throw new InvalidArgumentError("Standard input can be named once.");
@@ -100,12 +117,12 @@ export function parseTraces(path: string, before: readonly string[] = []): strin
   return [...before, path];
 }
 
-/** A parser of `one,two,three`, each read by `parseOne`. */
+/** A parser of `one,two,three`: `parseOne` parses each. */
 export function listOf<Value>(parseOne: (text: string) => Value): (text: string) => Value[] {
   return (text) => [...new Set(text.split(",").map((part) => parseOne(part.trim())))];
 }
 
-/** A parser that takes one of `names`. */
+/** A parser that accepts one of `names`. */
 export function oneOf<Name extends string>(names: readonly Name[]): (text: string) => Name {
   return (text) => {
     const name = names.find((known) => known === text);
@@ -116,7 +133,7 @@ export function oneOf<Name extends string>(names: readonly Name[]): (text: strin
   };
 }
 
-/** A new heap in a new memory. Throws what the library throws when the setting can't be. */
+/** A new heap in a new memory. Throws the library's errors. */
 export function makeHeap({ engine, fit, margin, small, memory, limit }: Setting): Heap {
   return new Heap({
     engine,

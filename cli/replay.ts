@@ -1,22 +1,22 @@
-/** `heapwright replay`: what a heap makes of a trace. */
+/** `heapwright replay`: time and memory of a heap on traces. */
 
 import { Option, type Command } from "commander";
 
-import { keepSource, traceSource } from "../trace/read.ts";
+import type { Context } from "./context.ts";
+import { addMoreHelp } from "./help.ts";
 import { drawMap } from "./map.ts";
 import {
   ENGINES,
   FITS,
   TRACE_HELP,
   addMemoryOptions,
-  bytesOption,
+  optionTexts,
   parseBytesOrAuto,
   parseCount,
   parseTraces,
   type Setting,
 } from "./options.ts";
-import type { Progress } from "./progress.ts";
-import { bytes, count, percent, table, traceName } from "./report.ts";
+import { bytes, count, percent, table, traceName, wrap, type Column } from "./report.ts";
 import {
   failureSentences,
   JSON_VERSION,
@@ -27,43 +27,42 @@ import {
   type Run,
 } from "./run.ts";
 import type { Terminal } from "./terminal.ts";
+import { openInputs } from "./traces.ts";
 
 interface ReplayOptions extends Setting {
   readonly check?: number;
   readonly json?: true;
 }
 
-const HELP = `
-Examples:
-  heapwright replay program.rep.gz
-  heapwright replay *.rep --margin 64K --fit first
-  heapwright replay program.rep --check 1000
-  zcat program.rep.gz | heapwright replay - --json
+const HELP = {
+  examples: [
+    "heapwright replay program.rep.gz",
+    "heapwright replay *.rep --margin 64K --fit first",
+    "heapwright replay program.rep --check 1000",
+    "zcat program.rep.gz | heapwright replay - --json",
+  ],
+  lists: {
+    "The table": {
+      ops: "operations of the trace",
+      "ns/op":
+        "time of an operation in a warm heap: each trace is replayed twice more on its emptied heap, and the faster replay counts (with --check, the first replay, which is cold and slower)",
+      "peak live": "most bytes that the program held at once",
+      footprint: "most bytes that the heap took of its memory",
+      utilisation: "peak live as a share of the footprint",
+      internal:
+        "space in used blocks beyond what was asked for, as a share of the footprint, when most bytes were live",
+      external: "free blocks and slots at that moment, as a share of the footprint",
+      "break moves": "how often the break moved up, including the first time",
+      failures:
+        "requests refused; with --check, also damaged blocks and violated invariants. Shown if there are some",
+    },
+  },
+  paragraphs: TRACE_HELP,
+};
 
-The table:
-  ops            operations of the trace
-  ns/op          time of an operation in a warm heap: each trace is replayed
-                 twice more on its emptied heap, and the faster replay counts
-                 (with --check, the first replay, which is cold and slower)
-  peak live      most bytes that the program held at once
-  footprint      most bytes that the heap took of its memory
-  utilisation    peak live as a share of the footprint
-  internal       space in used blocks beyond what was asked for, as a share of
-                 the footprint, when most bytes were live
-  external       free blocks and slots at that moment, as a share of the
-                 footprint
-  break moves    how often the break moved up, including the first time
-  failures       requests refused; with --check, also damaged blocks and
-                 violated invariants
-
-${TRACE_HELP}`;
-
-/** The verb's command. `report` is given what goes to standard output, and a sentence for each run that failed. */
 export function replayCommand(
   command: Command,
-  progress: Progress,
-  terminal: Terminal,
-  report: (output: string, failures: readonly string[]) => void,
+  { progress, terminal, print, fail }: Context,
 ): void {
   command
     .description("replay allocation traces on a heap, and report its time and memory")
@@ -94,19 +93,26 @@ export function replayCommand(
       "prove the heap's invariants every n ops, and the contents of every block",
       parseCount,
     )
-    .option("--json", "print one JSON object per trace, one per line")
-    .addHelpText("after", HELP)
-    .action(async (files: string[], options: ReplayOptions) => {
-      const setting = settingOf(options);
-      const runs: Run[] = [];
-      for (const file of files) {
-        runs.push(await run(keepSource(traceSource(file)), setting, progress, options.check));
-      }
-      report(
-        options.json ? jsonReport(runs, options.check) : humanReport(runs, terminal),
-        failureSentences(runs, ({ trace }) => trace),
-      );
-    });
+    .option("--json", "print one JSON object per trace, one per line");
+  addMoreHelp(command, HELP).action(async (files: string[], options: ReplayOptions) => {
+    const setting = settingOf(options);
+    const inputs = await openInputs(files);
+    progress.start(
+      inputs.reduce((sum, { ops }) => sum + ops, 0),
+      inputs[0]!.label,
+    );
+    const runs: Run[] = [];
+    let done = 0;
+    for (const input of inputs) {
+      progress.describe(input.label);
+      const update = (share: number): void => progress.update(done + share * input.ops);
+      runs.push(await run(input, setting, update, options.check));
+      done += input.ops;
+    }
+    progress.stop();
+    print(options.json ? jsonReport(runs, options.check) : replayReport(runs, terminal()));
+    fail(failureSentences(runs, ({ trace }) => trace));
+  });
 }
 
 function settingOf({ engine, fit, margin, small, memory, limit }: ReplayOptions): Setting {
@@ -121,34 +127,29 @@ function jsonReport(runs: readonly Run[], check: number | undefined): string {
   return lines.join("");
 }
 
-function humanReport(runs: readonly Run[], terminal: Terminal): string {
+/** The report for people: the setting, a table with a row for each trace, and maps. */
+export function replayReport(runs: readonly Run[], terminal: Terminal): string {
   const { engine, setting } = runs[0]!;
-  const { fit, margin, small, memory, limit } = setting;
-  const parts = [
-    `engine ${engine}`,
-    `fit ${fit}`,
-    `margin ${bytesOption(margin)}`,
-    `small ${bytesOption(small)}`,
-    `memory ${memory}`,
-    ...(limit === undefined ? [] : [`limit ${bytesOption(limit)}`]),
-  ];
-  const head = [
-    "trace",
-    "ops",
-    "ns/op",
-    "peak\nlive",
-    "foot-\nprint",
-    "utili-\nsation",
-    "inter-\nnal",
-    "exter-\nnal",
-    "break\nmoves",
-    "fail-\nures",
+  const settings = Object.values(optionTexts({ ...setting, engine })).join(", ");
+  const failed = runs.some(({ failures }) => failures > 0);
+  const columns: Column[] = [
+    { title: "trace", align: "left", role: "label" },
+    { title: "ops", align: "right" },
+    { title: "ns/op", align: "right" },
+    { title: "peak live", align: "right", role: "optional" },
+    { title: "footprint", align: "right" },
+    { title: "utilisation", align: "right" },
+    { title: "internal", align: "right" },
+    { title: "external", align: "right" },
+    { title: "break moves", align: "right", role: "optional" },
+    ...(failed ? [{ title: "failures", align: "right" } as const] : []),
   ];
   const rows = runs.map((each) => {
     const shares = sharesOf(each);
     const share = (of: number | undefined): string => (of === undefined ? "-" : percent(of));
-    return [
-      traceName(each.trace),
+    const name = traceName(each.trace);
+    const cells = [
+      name,
       count(each.ops),
       each.nsPerOp.toFixed(1),
       bytes(each.peakLiveBytes),
@@ -159,12 +160,14 @@ function humanReport(runs: readonly Run[], terminal: Terminal): string {
       count(each.breakMoves),
       each.failures === 0 ? "0" : terminal.paint.red(count(each.failures)),
     ];
+    return { label: name, cells: cells.slice(0, columns.length) };
   });
   const maps = runs.flatMap((each) => {
     if (each.fullest === undefined) return [];
     const { op, liveBytes, heapBytes } = each.fullest;
     const title = `${traceName(each.trace)} at its fullest, after op ${count(op)} of ${count(each.ops)}: ${bytes(liveBytes)} live in ${bytes(heapBytes)}`;
-    return [`\n${terminal.paint.bold(title)}\n${drawMap(each.fullest, terminal)}`];
+    const lines = wrap(title, terminal.columns).split("\n").map(terminal.paint.bold);
+    return [`\n${lines.join("\n")}\n${drawMap(each.fullest, terminal)}`];
   });
-  return `${parts.join(", ")}\n\n${table(head, rows, 1, terminal)}${maps.join("")}`;
+  return `${wrap(settings, terminal.columns)}\n\n${table(columns, rows, terminal)}${maps.join("")}`;
 }

@@ -1,85 +1,101 @@
 /** One replay: a trace on a heap of a setting. */
 
 import { HeapError, type Heap } from "../src/index.ts";
-import { openTrace, type TraceSource } from "../trace/read.ts";
+import type { OpChunk } from "../trace/ops.ts";
+import { openTrace } from "../trace/read.ts";
 import { replay, snapshotAfter, type Replay } from "../trace/replay.ts";
 import type { Snapshot } from "../trace/snapshot.ts";
 import { makeHeap, type Setting } from "./options.ts";
-import type { Progress } from "./progress.ts";
-import { traceName } from "./report.ts";
+import { plural } from "./report.ts";
+import { inPieces, type Input } from "./traces.ts";
 
 /** A replay, with what was replayed and on what. */
 export interface Run extends Replay {
   /** The path as it was given. */
   readonly trace: string;
   readonly setting: Setting;
-  /** What `auto` came to. */
+  /** The engine that ran: `auto` selects one. */
   readonly engine: "wasm" | "js";
-  /** The heap when most bytes were live; undefined when none ever were, and where it was found broken. */
+  /** The heap when most bytes were live; undefined if none ever were, or if the heap was found broken. */
   readonly fullest: Snapshot | undefined;
 }
 
-/** A setting that no heap can have: the command was wrong, not the trace or the heap. */
+/** No heap can have this setting: the command is invalid, not the trace. */
 export class SettingError extends Error {
   override readonly name = "SettingError";
 }
 
-/** How often a trace is replayed for the clock alone. */
+/** How often a trace is replayed for the time alone. */
 const TIMED_REPLAYS = 2;
 
+/** How often `run` replays a trace: for its figures, for the time, and to look at the heap. */
+export const REPLAYS = 1 + TIMED_REPLAYS + 1;
+
+/** Progress is reported after so many ops: milliseconds in most heaps, and a second in one that searches a million blocks. */
+const PIECE = 1024;
+
 /**
- * Replays a trace on a new heap, twice more on the same heap, emptied, and on another new one up to the fullest moment.
+ * Replays a trace four times, or twice with `check`:
  *
- * The first replay tells all figures but the time: it runs while the platform compiles the heap's calls and memory is
- * touched for the first time. The next two are for the clock alone, and the faster of them counts: what else the machine
- * does only ever adds. The last is for a look at the heap. With `check` the time is that of the first, and so it is where
- * the heap was found broken, which is not replayed on again.
+ * 1. on a new heap, for all figures except the time: the platform compiles the heap's calls meanwhile
+ * 2. on the same heap, emptied, for the time
+ * 3. the same again; the faster of the two counts, since other programs on the machine can only slow a replay down
+ * 4. on another new heap, up to the moment when most bytes are live, to look at the heap
  *
- * @param source one that can be read any number of times
+ * With `check`, 2 and 3 are left out, and the time is that of 1. A heap that was found broken is not replayed on again.
+ *
+ * @param source can be read any number of times
+ * @param onProgress called with the share of the work that is done, from 0 to 1
+ * @throws {SettingError} if no heap can have this setting
+ * @throws {TraceError} if the trace is invalid
  */
 export async function run(
-  source: TraceSource,
+  { source, ops }: Input,
   setting: Setting,
-  progress: Progress,
+  onProgress: (share: number) => void,
   check?: number,
 ): Promise<Run> {
-  const heap = heapOf(setting);
-  const trace = await openTrace(source);
-  const { ops } = trace.header;
   const timed = check === undefined ? TIMED_REPLAYS : 0;
-  progress.start(traceName(trace.file), ops * (1 + timed + 1));
-  const found = await replay(heap, trace.chunks, {
-    ...(check === undefined ? {} : { check }),
-    onProgress: progress.update,
-  });
+  let before = 0;
+  const options = {
+    onProgress: (replayed: number) => onProgress((before + replayed) / (ops * (1 + timed + 1))),
+  };
+  const open = async (): Promise<AsyncIterable<OpChunk>> =>
+    inPieces((await openTrace(source)).chunks, PIECE);
+
+  const heap = heapOf(setting);
+  const found = await replay(
+    heap,
+    await open(),
+    check === undefined ? options : { ...options, check },
+  );
 
   let nsPerOp = timed > 0 && found.whole ? Infinity : found.nsPerOp;
-  for (let done = 1; done <= timed && found.whole; done += 1) {
+  for (let done = 0; done < timed && found.whole; done += 1) {
+    before += ops;
     heap.reset();
-    const again = await openTrace(source);
-    const { nsPerOp: time } = await replay(heap, again.chunks, {
-      onProgress: (replayed) => progress.update(ops * done + replayed),
-    });
+    const { nsPerOp: time } = await replay(heap, await open(), options);
     nsPerOp = Math.min(nsPerOp, time);
   }
 
   let fullest: Snapshot | undefined;
   if (found.peakOp > 0 && found.whole) {
-    const again = await openTrace(source);
-    fullest = await snapshotAfter(found.peakOp, heapOf(setting), again.chunks, {
-      onProgress: (replayed) => progress.update(ops * (1 + timed) + replayed),
-    });
+    before += ops;
+    fullest = await snapshotAfter(found.peakOp, heapOf(setting), await open(), options);
   }
-  progress.stop();
+  onProgress(1);
   return { ...found, nsPerOp, fullest, trace: source.file, setting, engine: heap.engine };
 }
 
-/** A new heap. Throws `SettingError` where there can be none. */
+/**
+ * A new heap in a new memory.
+ * @throws {SettingError} if no heap can have this setting
+ */
 export function heapOf(setting: Setting): Heap {
   try {
     return makeHeap(setting);
   } catch (error) {
-    // A RangeError is the platform's: it has no memory of this size.
+    // The platform throws a RangeError if it has no memory of this size.
     if (error instanceof HeapError || error instanceof RangeError) {
       throw new SettingError(error.message);
     }
@@ -87,7 +103,7 @@ export function heapOf(setting: Setting): Heap {
   }
 }
 
-/** Shares of the largest footprint. With `utilisation` they add up to 1. */
+/** Shares of the footprint. With `utilisation` they add up to 1. */
 export interface Shares {
   readonly internal: number;
   readonly external: number;
@@ -96,7 +112,7 @@ export interface Shares {
   readonly beyondFullest: number;
 }
 
-/** What the footprint is for when most bytes are live; undefined if none ever were, and if the heap was found broken. */
+/** What the footprint is used for when most bytes are live; undefined if none ever were, or if the heap was found broken. */
 export function sharesOf({ fullest, peakHeapBytes }: Run): Shares | undefined {
   if (fullest === undefined) return undefined;
   return {
@@ -107,10 +123,10 @@ export function sharesOf({ fullest, peakHeapBytes }: Run): Shares | undefined {
   };
 }
 
-/** Of what `--json` prints; a figure that goes, or means something else, makes it one more. */
+/** The version of what `--json` prints. A figure that is removed or changes its meaning raises it. */
 export const JSON_VERSION = 1;
 
-/** The figures of a run that `--json` prints, rounded to what can be told. */
+/** The figures of a run as `--json` prints them. */
 export function runFigures(run: Run): Record<string, unknown> {
   const shares = sharesOf(run);
   const share = (of: number | undefined): number | null =>
@@ -141,16 +157,17 @@ export function settingFigures(setting: Setting, engine: string): Record<string,
   return { engine, fit, margin, small, memory, limit: limit ?? null };
 }
 
+/** Rounded to so many decimal places. */
 export function rounded(value: number, digits: number): number {
   return Number(value.toFixed(digits));
 }
 
-/** A sentence for each run that failed. `nameOf`: what to call it. */
+/** A sentence for each run that had failures. `nameOf` names the run. */
 export function failureSentences(runs: readonly Run[], nameOf: (run: Run) => string): string[] {
   return runs
     .filter(({ failures }) => failures > 0)
     .map((run) => {
-      const times = run.failures === 1 ? "1 failure" : `${run.failures} failures, the first`;
-      return `${nameOf(run)}: ${times} at ${run.firstFailure}`;
+      const first = run.failures === 1 ? "" : ", the first";
+      return `${nameOf(run)}: ${plural(run.failures, "failure")}${first} at ${run.firstFailure}`;
     });
 }

@@ -1,20 +1,20 @@
-/** A WebAssembly module as its sections, as far as linking reads and rewrites them: imports, exports, memories, types. */
+/** Reads and writes WebAssembly modules, as far as linking needs: imports, exports, memories, types of functions. */
 
 export interface Section {
   readonly id: number;
-  /** Of a custom section. */
+  /** The name of a custom section. */
   readonly name?: string;
   readonly payload: Uint8Array;
 }
 
-/** What an import or export is. */
+/** The kinds of imports and exports. */
 export type Kind = "function" | "table" | "memory" | "global" | "tag";
 
 export interface Import {
   readonly module: string;
   readonly name: string;
   readonly kind: Kind;
-  /** Its kind and type, as they are written. */
+  /** Its kind and type, encoded. */
   readonly type: Uint8Array;
 }
 
@@ -25,14 +25,14 @@ export interface Export {
 }
 
 export interface MemoryType {
-  /** Pages it has at least. */
+  /** Pages at the start. */
   readonly initial: number;
-  /** Pages it may have. */
+  /** The largest number of pages. */
   readonly maximum: number | undefined;
   readonly shared: boolean;
-  /** Whether addresses are 64 bits. */
+  /** Whether addresses have 64 bits. */
   readonly wide: boolean;
-  /** Bytes of a page. */
+  /** The size of a page in bytes. */
   readonly pageSize: number;
 }
 
@@ -40,13 +40,13 @@ export interface Module {
   readonly sections: readonly Section[];
   readonly imports: readonly Import[];
   readonly exports: readonly Export[];
-  /** Imported ones first, as they are numbered. */
+  /** Imported ones first: the order of their indices. */
   readonly memories: readonly MemoryType[];
-  /** The types of functions, imported ones first: "(i32, i32) -> i32". None where a type is written in another form. */
+  /** The types of functions, imported ones first: "(i32, i32) -> i32". Empty if the module has types of another form. */
   readonly signatures: readonly string[];
 }
 
-/** Bytes of a page, unless a memory says otherwise. */
+/** The size of a page in bytes, unless a memory has another one. */
 export const PAGE = 65536;
 
 const KINDS: readonly Kind[] = ["function", "table", "memory", "global", "tag"];
@@ -61,7 +61,7 @@ const TAGS = 13;
 
 /** Magic number and version. */
 const START = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
-/** What a component has in place of the version. */
+/** A component has this instead of the version. */
 const COMPONENT = [0x0d, 0x00, 0x01, 0x00];
 
 const FUNCTION_TYPE = 0x60;
@@ -78,12 +78,12 @@ const SHARED = 2;
 const WIDE = 4;
 const HAS_PAGE_SIZE = 8;
 
-/** Reads a module. Throws where the bytes are no module of the binary format, version 1. */
+/** Reads a module. Throws if the bytes are not a module of the binary format, version 1. */
 export function readModule(bytes: Uint8Array): Module {
   const reader = new Reader(bytes);
   if (COMPONENT.every((byte, index) => byte === bytes[4 + index]))
-    throw new Error("it is a component; link the module before it becomes one");
-  if (!START.every((byte) => byte === reader.byte())) throw new Error("it does not begin as one");
+    throw new Error("it is a component. Link the module before it becomes one");
+  if (!START.every((byte) => byte === reader.byte())) throw new Error("it does not begin like one");
   const sections: Section[] = [];
   while (!reader.done) {
     const id = reader.byte();
@@ -105,7 +105,7 @@ export function readModule(bytes: Uint8Array): Module {
   };
 }
 
-/** The module with these imports and exports in place of its own; imports as many as it has, and in the same order. */
+/** The module with these imports and exports instead of its own. There must be as many imports, in the same order. */
 export function writeModule(
   { sections }: Module,
   imports: readonly Import[],
@@ -136,7 +136,7 @@ export function writeModule(
   return writeSections(written);
 }
 
-/** A module of these sections. */
+/** A module with these sections. */
 export function writeSections(sections: readonly Section[]): Uint8Array {
   const parts = sections.flatMap(({ id, payload }) => [
     Uint8Array.of(id, ...number(payload.length)),
@@ -156,7 +156,7 @@ function entries<Entry>(
   return Array.from({ length: reader.number() }, () => read(reader));
 }
 
-/** None where a type has another form than that of a plain function: those of references stand among others. */
+/** Empty if a type is not a plain function: types of references can be anywhere in the list. */
 function signaturesOf(sections: readonly Section[], imports: readonly Import[]): string[] {
   let types: string[];
   try {
@@ -168,11 +168,11 @@ function signaturesOf(sections: readonly Section[], imports: readonly Import[]):
   return [
     ...imported.map(({ type }) => new Reader(type.subarray(1)).number()),
     ...entries(sections, FUNCTIONS, (reader) => reader.number()),
-  ].map((index) => types[index] ?? "of no type");
+  ].map((index) => types[index] ?? "a function without a type");
 }
 
 function readSignature(reader: Reader): string {
-  if (reader.byte() !== FUNCTION_TYPE) throw new Error("not a plain function's");
+  if (reader.byte() !== FUNCTION_TYPE) throw new Error("not the type of a function");
   const values = (): string =>
     Array.from({ length: reader.number() }, () => reader.valueType()).join(", ");
   const parameters = values();
@@ -227,12 +227,12 @@ class Reader {
 
   byte(): number {
     const byte = this.bytes[this.at++];
-    if (byte === undefined) throw new Error("it ends too soon");
+    if (byte === undefined) throw new Error("it ends too early");
     return byte;
   }
 
   take(length: number): Uint8Array {
-    if (length > this.bytes.length - this.at) throw new Error("it ends too soon");
+    if (length > this.bytes.length - this.at) throw new Error("it ends too early");
     return this.bytes.subarray(this.at, (this.at += length));
   }
 
@@ -240,7 +240,7 @@ class Reader {
     return this.bytes.subarray(from, this.at);
   }
 
-  /** An unsigned LEB128 number. Exact to 53 bits. */
+  /** An unsigned LEB128 number, exact up to 53 bits. */
   number(): number {
     let value = 0;
     for (let scale = 1; ; scale *= 128) {
@@ -257,11 +257,11 @@ class Reader {
 
   kind(): Kind {
     const kind = KINDS[this.byte()];
-    if (kind === undefined) throw new Error("an import or export of a kind that is not known");
+    if (kind === undefined) throw new Error("it has an import or export of an unknown kind");
     return kind;
   }
 
-  /** A value type: a byte, and a heap type after those of references that are written out. */
+  /** A value type: a byte, followed by a heap type for some references. */
   valueType(): string {
     const byte = this.byte();
     if (byte === 0x63 || byte === 0x64) this.number();

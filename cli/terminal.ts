@@ -3,18 +3,38 @@
 import { createColors } from "picocolors";
 
 export interface Terminal {
-  /** Whether characters beyond ASCII can be shown. */
+  /** Characters in a line. */
+  readonly columns: number;
+  /** Whether it can show characters beyond ASCII. */
   readonly unicode: boolean;
-  /** Paints text, or leaves it as it is where colours are not wanted. */
+  /** Adds colours to a text, or returns it unchanged if colours are off. */
   readonly paint: ReturnType<typeof createColors>;
 }
 
-/** Colours on a terminal only, and never against `NO_COLOR`; shades and rules where the locale is UTF-8. */
-export function terminalOf(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv): Terminal {
-  const colour = stream.isTTY === true && !env["NO_COLOR"] && env["TERM"] !== "dumb";
+/** The width of a report that goes to a file or a pipe. */
+const PIPE_COLUMNS = 80;
+
+/**
+ * Describes what `stream` leads to. Characters beyond ASCII need a UTF-8 locale.
+ * @param colour what `--color` and `--no-color` say; without them the environment decides (see `wantsColour`)
+ */
+export function terminalOf(
+  stream: { isTTY?: boolean; columns?: number },
+  env: NodeJS.ProcessEnv,
+  colour?: boolean,
+): Terminal {
+  const isTerminal = stream.isTTY === true;
   const locale = env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || "";
   return {
+    columns: (isTerminal && stream.columns) || PIPE_COLUMNS,
     unicode: /utf-?8/i.test(locale) || env["WT_SESSION"] !== undefined,
-    paint: createColors(colour),
+    paint: createColors(colour ?? wantsColour(isTerminal, env)),
   };
+}
+
+/** `NO_COLOR` switches colours off, `FORCE_COLOR` on, or off if it is 0 or false. Otherwise only terminals get colours. */
+function wantsColour(isTerminal: boolean, env: NodeJS.ProcessEnv): boolean {
+  if (env["NO_COLOR"]) return false;
+  if (env["FORCE_COLOR"]) return !["0", "false"].includes(env["FORCE_COLOR"]);
+  return isTerminal && env["TERM"] !== "dumb";
 }

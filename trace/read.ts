@@ -85,6 +85,15 @@ export async function openTrace(source: TraceSource): Promise<Trace> {
   return { file: source.file, header, chunks: chunks() };
 }
 
+/** Reads the header alone. Throws what `openTrace` throws. */
+export async function readHeader(source: TraceSource): Promise<TraceHeader> {
+  const parser = new TraceParser(source.file);
+  const parsed = parse(source, parser);
+  await parsed.next();
+  await parsed.return();
+  return parser.header!;
+}
+
 /** The chunks that each block of bytes filled; none is yielded before the header has been read. */
 async function* parse(source: TraceSource, parser: TraceParser): AsyncGenerator<OpChunk[], void> {
   try {

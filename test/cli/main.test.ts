@@ -7,7 +7,8 @@ import { text } from "node:stream/consumers";
 
 import { describe, expect, test } from "vitest";
 
-import { CLI, folder, good, heapwright, large, start } from "./run-cli.ts";
+import { CLI, folder, good, heapwright, large, onTerminal, outcome, start } from "./run-cli.ts";
+import { widthOf } from "./runs.ts";
 
 describe("heapwright", () => {
   test.each([[], ["replay"], ["compare"], ["link"]])("%s --help and --version", async (...verb) => {
@@ -22,6 +23,37 @@ describe("heapwright", () => {
     expect(version.out).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
+  test.each([[], ["replay"], ["compare"], ["link"]])(
+    "%s --help on a terminal of 50 columns",
+    async (...verb) => {
+      const { out } = await onTerminal(50, ...verb, "--help");
+      const examples = /\nExamples:\n( {2}heapwright .*\n)+/.exec(out)![0];
+      expect(widthOf(out.replace(examples, "\n"))).toBeLessThanOrEqual(50);
+    },
+  );
+
+  test("colours: by the terminal, the environment, or an option before or after the verb", async () => {
+    const coloured = async (args: string[], env: NodeJS.ProcessEnv = {}): Promise<boolean> => {
+      const child = start(args, [], env);
+      child.stdin!.end();
+      const { code, out } = await outcome(child);
+      expect(code).toBe(0);
+      return out.includes("\x1b[1m");
+    };
+    for (const verb of ["replay", "compare"]) {
+      expect(await coloured([verb, good])).toBe(false);
+      expect(await coloured([verb, good], { FORCE_COLOR: "1" })).toBe(true);
+      expect(await coloured(["--color", verb, good], { NO_COLOR: "1" })).toBe(true);
+      expect(await coloured([verb, good, "--color"])).toBe(true);
+      expect(await coloured([verb, "--no-color", good], { FORCE_COLOR: "1" })).toBe(false);
+      expect(await coloured(["--no-color", verb, good], { FORCE_COLOR: "1" })).toBe(false);
+      expect((await onTerminal(80, verb, good)).out).toContain("\x1b[1m");
+      expect((await onTerminal(80, verb, good, "--no-color")).out).not.toContain("\x1b[1m");
+    }
+    const link = await heapwright("link", "--no-color", join(folder, "none.wasm"), "-o", "x");
+    expect(link.err).toContain("none.wasm");
+  }, 60_000);
+
   test.each([
     [[], "Usage: heapwright"],
     [["play"], "heapwright: unknown command 'play'"],
@@ -29,6 +61,8 @@ describe("heapwright", () => {
     [["compar", good], "(Did you mean compare?)"],
     [["linc"], "(Did you mean link?)"],
     [["replay", "--jsno", good], "(Did you mean --json?)"],
+    [["compare", "--no-colr", good], "(Did you mean --no-color?)"],
+    [["link", "--optimize", "s", good, "-o", "x"], "(Did you mean --optimise?)"],
     [["replay"], "heapwright: missing required argument 'trace'"],
     [["replay", "--fast", good], "heapwright: unknown option '--fast'"],
     [["replay", "--engine", "steam", good], "Allowed choices are wasm, js, auto."],
@@ -40,7 +74,7 @@ describe("heapwright", () => {
     [["replay", "-", good, "-"], "Standard input can be named once."],
     [["compare", "-", "-"], "Standard input can be named once."],
     [["compare", "--fit", "best,worst", good], "Allowed choices are best, first, next."],
-  ])("%j is refused with what is wrong", async (args, message) => {
+  ])("%j: the message says what is wrong", async (args, message) => {
     const { code, out, err } = await heapwright(...args);
     expect(code).toBe(2);
     expect(out).toBe("");
@@ -54,7 +88,7 @@ describe("heapwright", () => {
     expect(err).toMatch(/^heapwright: .+\n$/);
   });
 
-  test("a reader that stops early is no error", async () => {
+  test("a closed pipe is not an error", async () => {
     const child = start(["replay", good]);
     child.stdin!.end();
     child.stdout!.destroy();
@@ -63,7 +97,7 @@ describe("heapwright", () => {
     expect(await closed).toBe(0);
   });
 
-  test("what can't be written is said, in one sentence; where that can't be either, the exit status says it", async () => {
+  test("output that cannot be written is an error of one line, and of the exit status", async () => {
     // Open for reading only.
     const closed = openSync(good, "r");
     const end = (args: readonly string[], out: "pipe" | number, err: "pipe" | number) =>
@@ -72,7 +106,7 @@ describe("heapwright", () => {
       const child = end(args, closed, "pipe");
       const code = new Promise((resolve) => child.on("close", resolve));
       expect(await text(child.stderr!)).toMatch(
-        /^heapwright: standard output can't be written: EBADF[^\n]*\n$/,
+        /^heapwright: cannot write to standard output: EBADF[^\n]*\n$/,
       );
       expect(await code).toBe(2);
     }
@@ -87,7 +121,7 @@ describe("heapwright", () => {
     }
   });
 
-  test("nobody reads what is wrong: the exit status still says it", async () => {
+  test("if standard error is closed, the exit status still reports the error", async () => {
     const child = start(["replay", join(folder, "none.rep")]);
     child.stdin!.end();
     child.stderr!.destroy();

@@ -6,6 +6,7 @@ import { gzipSync } from "node:zlib";
 
 import { describe, expect, test } from "vitest";
 
+import { replayReport } from "../../cli/replay.ts";
 import { bytes, count, percent } from "../../cli/report.ts";
 import {
   bad,
@@ -16,10 +17,12 @@ import {
   heapwright,
   jsonLines,
   large,
+  onTerminal,
   outcome,
   packed,
   start,
 } from "./run-cli.ts";
+import { runOf, terminalWith, widthOf } from "./runs.ts";
 import { FULLEST_LIVE, SIZES, rounded, uneven, unevenFigures } from "./uneven.ts";
 
 describe("heapwright replay", () => {
@@ -85,7 +88,6 @@ describe("heapwright replay", () => {
         percent(figures.internalFragmentation),
         percent(figures.externalFragmentation),
         count(breakMoves),
-        "0",
       ]
         .join(" ")
         .split(" "),
@@ -100,7 +102,7 @@ describe("heapwright replay", () => {
     const { code, out, err } = await heapwright("replay", good, packed);
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toMatch(/^engine (wasm|js), fit best, margin auto, small auto, memory wasm\n/);
-    expect(out).toMatch(/^good +4 +\d+\.\d +300 B .* 0$/m);
+    expect(out).toMatch(/^good +4 +\d+\.\d +300 B .* 1$/m);
     expect(out).toMatch(/^packed +4 /m);
     expect(out).toContain("good at its fullest, after op 2 of 4: 300 B live in ");
     // The whole footprint: the control block and what lies before the break are in use.
@@ -110,6 +112,110 @@ describe("heapwright replay", () => {
     expect(widest).toBeLessThanOrEqual(80);
     // Neither colours nor anything beyond ASCII: this is a pipe in a C locale.
     expect(out).toMatch(/^[\n -~]*$/);
+  });
+
+  describe("the report", () => {
+    const runs = [
+      runOf(),
+      runOf({ trace: "z3.rep", nsPerOp: 24.6, peakHeapBytes: 21_915_238, breakMoves: 40 }),
+    ];
+    const lines = (columns: number, of = runs): string[] =>
+      replayReport(of, terminalWith(columns)).split("\n");
+
+    test("at 120 columns: headings of one line", () => {
+      expect(lines(120).slice(0, 7)).toEqual([
+        "engine wasm, fit best, margin auto, small auto, memory wasm",
+        "",
+        "trace           ops  ns/op  peak live  footprint  utilisation  internal  external  break moves",
+        "-".repeat(94),
+        "imagemagick  46,931  111.7  392.6 KiB    448 KiB        87.6%      3.6%      3.8%        1,234",
+        "z3           46,931   24.6  392.6 KiB   20.9 MiB        87.6%      0.1%      0.1%           40",
+        "",
+      ]);
+    });
+
+    test("at 80 columns: headings of two lines", () => {
+      expect(lines(80).slice(2, 7)).toEqual([
+        "                              peak                                         break",
+        "trace          ops ns/op      live footprint utilisation internal external moves",
+        "-".repeat(80),
+        "imagemagick 46,931 111.7 392.6 KiB   448 KiB       87.6%     3.6%     3.8% 1,234",
+        "z3          46,931  24.6 392.6 KiB  20.9 MiB       87.6%     0.1%     0.1%    40",
+      ]);
+    });
+
+    test("at 80 columns, with a long name: without peak live", () => {
+      expect(lines(80, [runOf({ trace: "coalescing-bal.rep" })]).slice(2, 7)).toEqual([
+        "                                                                    break",
+        "trace             ops ns/op footprint utilisation internal external moves",
+        "-".repeat(73),
+        "coalescing-bal 46,931 111.7   448 KiB       87.6%     3.6%     3.8% 1,234",
+        "Without peak live: widen the terminal, or use --json.",
+      ]);
+    });
+
+    test("at 50 columns: a record for each trace, and a narrow map", () => {
+      expect(lines(50)).toEqual([
+        "engine wasm, fit best, margin auto, small auto,",
+        "memory wasm",
+        "",
+        "imagemagick",
+        "  ops          46,931",
+        "  ns/op        111.7",
+        "  peak live    392.6 KiB",
+        "  footprint    448 KiB",
+        "  utilisation  87.6%",
+        "  internal     3.6%",
+        "  external     3.8%",
+        "  break moves  1,234",
+        "",
+        "z3",
+        "  ops          46,931",
+        "  ns/op        24.6",
+        "  peak live    392.6 KiB",
+        "  footprint    20.9 MiB",
+        "  utilisation  87.6%",
+        "  internal     0.1%",
+        "  external     0.1%",
+        "  break moves  40",
+        "",
+        "imagemagick at its fullest, after op 6,442 of",
+        "46,931: 392.6 KiB live in 448 KiB",
+        ...map,
+        "",
+        "z3 at its fullest, after op 6,442 of 46,931:",
+        "392.6 KiB live in 448 KiB",
+        ...map,
+        "",
+      ]);
+    });
+    const full = "#".repeat(32);
+    const map = [
+      ...["00000000", "00008000", "00010000", "00018000", "00020000", "00028000"],
+      ...["00030000", "00038000", "00040000", "00048000", "00050000", "00058000"],
+    ].map((address) => `${address}  ${full}`);
+    map.push(
+      `00060000  ${"#".repeat(10)}+${".".repeat(21)}`,
+      `00068000  ${".".repeat(32)}`,
+      "          a cell is 1 KiB: # in use * mostly",
+      "          + half - little . free",
+    );
+
+    test.each([120, 80, 50, 30])("no line is wider than %i columns", (columns) => {
+      const failed = runOf({ trace: "a-rather-long-name.rep", failures: 12 });
+      expect(widthOf(lines(columns, [...runs, failed]).join("\n"))).toBeLessThanOrEqual(columns);
+    });
+
+    test("failures have a column if there are some", () => {
+      const text = lines(120, [...runs, runOf({ failures: 12 })]).join("\n");
+      expect(text).toMatch(/break moves {2}failures\n.* 1,234 {9}0\n.* 40 {9}0\n.* 1,234 {8}12\n/s);
+    });
+
+    test("a terminal's width is the report's", async () => {
+      const { out } = await onTerminal(50, "replay", "--no-color", good);
+      expect(widthOf(out)).toBeLessThanOrEqual(50);
+      expect(out).toMatch(/^ {2}utilisation {2}\d/m);
+    });
   });
 
   test("--json: an object a trace, one a line", async () => {

@@ -34,10 +34,28 @@ export interface Outcome {
   readonly err: string;
 }
 
-export function start(args: readonly string[], node: readonly string[] = []): ChildProcess {
-  // A C locale and no colours wherever the tests run.
-  const env = { PATH: process.env["PATH"], LANG: "C" };
+export function start(
+  args: readonly string[],
+  node: readonly string[] = [],
+  more: NodeJS.ProcessEnv = {},
+): ChildProcess {
+  // A C locale and no colours, wherever the tests run.
+  const env = { PATH: process.env["PATH"], LANG: "C", ...more };
   return spawn(process.execPath, [...node, CLI, ...args], { env });
+}
+
+/** Runs the command as if standard output and standard error were terminals of this width. */
+export async function onTerminal(columns: number, ...args: string[]): Promise<Outcome> {
+  const script = `for (const each of [process.stdout, process.stderr]) Object.assign(each, { isTTY: true, columns: ${columns} })`;
+  const child = start(args, ["--import", `data:text/javascript,${encodeURIComponent(script)}`]);
+  child.stdin!.end();
+  return outcome(child);
+}
+
+/** Text without the codes that colour it and move the cursor. */
+export function withoutCodes(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return text.replaceAll(/\x1b(\[[\d;]*[A-Za-z]|[78])/g, "");
 }
 
 export async function outcome(child: ChildProcess): Promise<Outcome> {

@@ -122,25 +122,36 @@ function run(runnable: Runnable): Outcome {
 
 function report(): void {
   const ratio = (value: number, reference: number): string => (value / reference).toFixed(2);
-  const head = ["program", "allocator", "ms", "ratio", "touched", "ratio", "memory", "ratio"];
-  const lines = rows.map(({ title, allocator, best, reference }) => [
-    best === reference ? title : "",
-    allocator,
-    best.time.toFixed(1),
-    ratio(best.time, reference.time),
-    bytes(best.touched),
-    ratio(best.touched, reference.touched),
-    bytes(best.memory),
-    ratio(best.memory, reference.memory),
-  ]);
+  const texts = ["program", "allocator"].map((title) => ({ title, align: "left" }) as const);
+  const numbers = ["ms", "ratio", "touched", "ratio", "memory", "ratio"].map(
+    (title) => ({ title, align: "right" }) as const,
+  );
+  const lines = rows.map(({ title, allocator, best, reference }) => ({
+    label: title,
+    cells: [
+      best === reference ? title : "",
+      allocator,
+      best.time.toFixed(1),
+      ratio(best.time, reference.time),
+      bytes(best.touched),
+      ratio(best.touched, reference.touched),
+      bytes(best.memory),
+      ratio(best.memory, reference.memory),
+    ],
+  }));
   const { version, platform, arch } = process;
   console.log(`Node ${version}, ${platform} ${arch}; the outputs of a program's rows are equal\n`);
-  if (lines.length > 0) console.log(table(head, lines, 2, terminalOf(process.stdout, process.env)));
+  const columns = [...texts, ...numbers];
+  const terminal = { ...terminalOf(process.stdout, process.env), columns: Infinity };
+  if (lines.length > 0) console.log(table(columns, lines, terminal));
   if (options.record && failed.length === 0) {
     const names = [...new Set(rows.map(({ name }) => name))];
     const tables = names.map((name) => [
       name,
-      { head, rows: lines.filter((_, i) => rows[i]!.name === name) },
+      {
+        head: columns.map(({ title }) => title),
+        rows: lines.filter((_, i) => rows[i]!.name === name).map(({ cells }) => cells),
+      },
     ]);
     recordTables("interop", Object.fromEntries(tables));
     console.log("The tables are recorded. Run npm run docs:figures.\n");

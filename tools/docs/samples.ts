@@ -100,6 +100,18 @@ const lost = once(() =>
   }),
 );
 
+const COMPARE = ["--fit", "best", "--margin", "0,64K,1M,auto"];
+
+/** Replaces the times in a report of `compare`. They decide the order of rows too, so only the settings are compared. */
+const withoutOrder = (text: string): string =>
+  text
+    .split("\n")
+    .filter((line) => !/^(Least|\*:)/.test(line))
+    .map((line) => line.replace(/^[* ] /, "").replace(/% +\d+\.\d /, "% "))
+    .map((line) => line.replaceAll(/ +/g, " ").replaceAll(/─+/g, "─").trim())
+    .toSorted()
+    .join("\n");
+
 const LINK = ["link", "words.wasm", "-o", "words.heap.wasm"];
 const linked = once(() =>
   inFolder((folder) => {
@@ -131,6 +143,14 @@ export const SAMPLES: Readonly<Record<string, Figure>> = {
           errors: true,
         }),
       ),
+  },
+  "sample compare": {
+    text: async () =>
+      fenced(
+        `$ npx heapwright compare ${RECORDED}/*.rep.gz ${COMPARE.join(" ")}\n` +
+          (await heapwright(["compare", ...traces(), ...COMPARE])),
+      ),
+    steady: withoutOrder,
   },
   "sample link": {
     text: async () => fenced(`$ npx heapwright ${LINK.join(" ")}\n${await linked()}`),

@@ -1,0 +1,16 @@
+/** What a verb needs of the program around it. */
+
+import type { Progress } from "./progress.ts";
+import type { Terminal } from "./terminal.ts";
+
+export interface Context {
+  readonly progress: Progress;
+  /** What standard output leads to. Known once the options are parsed. */
+  readonly terminal: () => Terminal;
+  /** Prints a result to standard output. */
+  readonly print: (text: string) => void;
+  /** Prints a message to standard error. */
+  readonly warn: (sentence: string) => void;
+  /** Prints a message for each failure; the exit status says that there were some. */
+  readonly fail: (sentences: readonly string[]) => void;
+}
