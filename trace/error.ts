@@ -9,7 +9,11 @@ export class TraceError extends Error {
   readonly expected: string;
 
   constructor(file: string, line: number, found: string, expected: string) {
-    super(`${line === 0 ? file : `${file}:${line}`}: found ${found}, expected ${expected}`);
+    super(
+      line === 0
+        ? `cannot read ${file}: ${found}. Expected ${expected}`
+        : `${file}:${line}: found ${found}, expected ${expected}`,
+    );
     this.file = file;
     this.line = line;
     this.found = found;

@@ -137,16 +137,16 @@ async function* inflated(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
 }
 
 function asTraceError(error: unknown, file: string, parser: TraceParser): unknown {
-  const expected = "a trace (.rep or .rep.gz; - is standard input)";
+  const expected = "a trace: .rep, .rep.gz, or - for standard input";
   switch (error instanceof Error && "code" in error ? error.code : undefined) {
     case "ENOENT":
     case "ENOTDIR":
-      return new TraceError(file, 0, "no file of this name", expected);
+      return new TraceError(file, 0, "no such file", expected);
     case "EISDIR":
-      return new TraceError(file, 0, "a folder", expected);
+      return new TraceError(file, 0, "it is a folder", expected);
     case "EACCES":
     case "EPERM":
-      return new TraceError(file, 0, "a file that may not be read", expected);
+      return new TraceError(file, 0, "no permission", expected);
     case "Z_BUF_ERROR":
       return new TraceError(file, parser.line, "the end of the gzip data", "the rest of it");
     case "Z_DATA_ERROR":
@@ -159,12 +159,7 @@ function asTraceError(error: unknown, file: string, parser: TraceParser): unknow
   }
   // Whatever else the file system has to say.
   if (error instanceof Error && "syscall" in error) {
-    return new TraceError(
-      file,
-      parser.line,
-      `a file that can't be read (${error.message})`,
-      expected,
-    );
+    return new TraceError(file, 0, error.message, expected);
   }
   return error;
 }

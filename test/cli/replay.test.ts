@@ -318,21 +318,21 @@ describe("heapwright replay", () => {
     expect(err).toMatch(/^heapwright: .+\.rep(\.gz)?:\d+: .+\n$/);
   });
 
-  test("a folder, and a file taken for one", async () => {
+  test("a folder, and a path through a file", async () => {
     for (const [path, found] of [
-      [folder, "a folder"],
-      [join(good, "x.rep"), "no file of this name"],
+      [folder, "it is a folder"],
+      [join(good, "x.rep"), "no such file"],
     ] as const) {
       const { code, out, err } = await heapwright("replay", path);
       expect({ code, out }).toEqual({ code: 2, out: "" });
-      expect(err).toContain(`${path}: found ${found}, expected a trace`);
+      expect(err).toContain(`cannot read ${path}: ${found}. Expected a trace: .rep, `);
     }
   });
 
   test("no such file", async () => {
     const { code, out, err } = await heapwright("replay", join(folder, "none.rep"));
     expect({ code, out }).toEqual({ code: 2, out: "" });
-    expect(err).toMatch(/^heapwright: .*none\.rep: found no file of this name, expected a trace/);
+    expect(err).toMatch(/^heapwright: cannot read .*none\.rep: no such file\. Expected a trace/);
   });
 
   test("failures: the report, a sentence, and exit 1", async () => {

@@ -75,7 +75,7 @@ test("reports gzip data that are broken, or followed by other bytes", async () =
 
 test("reports a missing file, and a folder", async () => {
   const missing = await readError(traceSource(join(folder, "missing.rep")));
-  expect(missing.message).toContain("missing.rep: found no file of this name, expected a trace");
+  expect(missing.message).toContain("missing.rep: no such file. Expected a trace");
   const within = await readError(traceSource(folder));
-  expect(within.message).toContain("found a folder, expected a trace");
+  expect(within.message).toContain(": it is a folder. Expected a trace");
 });

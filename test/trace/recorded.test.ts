@@ -54,7 +54,7 @@ test.each([
   expect({ status, stderr }).toEqual({
     status: 2,
     stderr:
-      "missing.rep: found no file of this name, expected a trace (.rep or .rep.gz; - is standard input)\n",
+      "cannot read missing.rep: no such file. Expected a trace: .rep, .rep.gz, or - for standard input\n",
   });
 });
 
