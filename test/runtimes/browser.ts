@@ -39,7 +39,7 @@ const FLAGS = [
 ];
 
 /** Seconds after which a page should have reported. */
-const LIMIT = 120;
+const LIMIT = 300;
 
 export class Browser {
   readonly #chromium: Program;

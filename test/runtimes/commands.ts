@@ -13,7 +13,7 @@ export interface Options {
 export async function run(
   program: string,
   args: readonly string[],
-  { cwd, env, limit = 120 }: Options = {},
+  { cwd, env, limit = 300 }: Options = {},
 ): Promise<string> {
   const child = spawn(program, args, {
     cwd,
