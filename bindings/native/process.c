@@ -434,6 +434,8 @@ SLOW void purge_now(struct region *region) {
 
 /** Whether `p`, which was freed just now, is a quick block at the heap's end: it keeps what is free before it from the top block. */
 FAST bool is_quick_at_end(const hw_heap *heap, u32 p) {
+  // Most are not near the end: their header, which may be in no cache, is not looked at.
+  if (LIKELY(hw_top(heap) - p > 64 * KIB)) return false;
   const u32 h = hw_header(heap, p);
   return p + hw_sizeIn(h) == hw_top(heap) && (h & HW_QUICK) == HW_QUICK;
 }

@@ -29,7 +29,7 @@ const FILES = [
 const HEAP = 128;
 
 /** What a request runs through most of the time: a compiler may not see that it is worth copying. */
-const HOT = ["enter", "allocateSlot", "freeSlot", "entryOf", "isInside"];
+const HOT = ["enter", "allocate", "allocateSlot", "deallocate", "freeSlot", "entryOf", "isInside"];
 
 /** What is long or seldom run stays out of line, so that the common paths are short and save few registers. */
 const COLD = [
