@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { NATIVE } from "../../bench/native/tables.ts";
 import { MAX_SMALL } from "../../engine/classes.ts";
 import { CLASS_COUNT } from "../../engine/control.ts";
 import { COLUMNS, rowOf } from "../../trace/recorded/table.ts";
@@ -47,6 +48,7 @@ const SMALL_PROGRAMS = ["assemblyscript", "c", "cpp", "rust", "shared"];
 
 export const FIGURES: Readonly<Record<string, Figure>> = {
   ...BENCH,
+  ...NATIVE,
   ...SAMPLES,
   "limit of heap.wasm": { text: () => limitOf("dist/heap.wasm") },
   "limit of the library": { text: () => limitOf("dist/library.js") },
