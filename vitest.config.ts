@@ -21,6 +21,10 @@ export default defineConfig({
         ssr: { resolve: { conditions: ["counting", "module", "node"] } },
       },
       {
+        // Programs that link the archives for wasm32: skipped where there is no clang, and no Emscripten.
+        test: { name: "interop", include: ["test/interop/*.test.ts"], testTimeout: 60_000 },
+      },
+      {
         // The same with metadata that never moves: what depends on where it is in the plain layout is left out.
         test: {
           name: "pinned",

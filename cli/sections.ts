@@ -216,7 +216,8 @@ function readLimits(reader: Reader): { flags: number } & Omit<MemoryType, "share
   return { flags, initial, maximum, pageSize };
 }
 
-class Reader {
+/** Reads what a binary consists of, from the start on. */
+export class Reader {
   at = 0;
 
   constructor(private readonly bytes: Uint8Array) {}

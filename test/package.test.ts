@@ -88,7 +88,9 @@ it("contains the library, its typings, the wasm files, the files that modules ar
     "library.js",
     "native/heapwright.c",
     "native/heapwright.h",
+    "native/libheapwright-emscripten.a",
     "native/libheapwright-malloc.c",
+    "native/libheapwright-wasm32.a",
     "native/libheapwright.c",
     "native/libheapwright.h",
     "native/process.c",
@@ -96,9 +98,14 @@ it("contains the library, its typings, the wasm files, the files that modules ar
   ]);
   const notices = readFileSync(join(installed, "dist/THIRD-PARTY-NOTICES.txt"), "utf8");
   expect(
-    ["c/heapwright.c", "rust/heapwright.rs", "assemblyscript/heapwright.ts"].filter(
-      (name) => !existsSync(join(installed, "bindings", name)),
-    ),
+    [
+      "c/heapwright.c",
+      "rust/heapwright.rs",
+      "rust/src/lib.rs",
+      "rust/lib/wasi/libheapwright.a",
+      "rust/lib/unknown/libheapwright.a",
+      "assemblyscript/heapwright.ts",
+    ].filter((name) => !existsSync(join(installed, "bindings", name))),
   ).toEqual([]);
   for (const name of ["cli-progress", "cli-table3", "commander", "picocolors"]) {
     expect(notices).toMatch(new RegExp(`^${name} \\d+\\.\\d+`, "m"));

@@ -1,6 +1,7 @@
 /** What a case declares: a program, how to build it, how to run it. One a folder: test/interop/NAME/case.ts, default export. */
 
 import type { Kit } from "./kit.ts";
+import type { Program } from "./program.ts";
 import type { Tool } from "./tools.ts";
 
 export interface Case {
@@ -24,13 +25,4 @@ export interface Case {
   readonly output?: string;
   /** How often each program runs; the fastest run counts. 5 if left out. */
   readonly rounds?: number;
-}
-
-/** A module on an allocator. */
-export interface Program {
-  /** "wasi-libc's dlmalloc", "heapwright, merged". */
-  readonly allocator: string;
-  readonly binary: Uint8Array;
-  /** A heap that is linked at run time: the module imports its functions and shares its memory. */
-  readonly heap?: Uint8Array;
 }

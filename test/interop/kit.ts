@@ -4,13 +4,11 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { ENVIRONMENT } from "../../bench/debian.ts";
 import { binaryen, featuresOf } from "../../cli/binaryen.ts";
-import type { Program } from "./case.ts";
-
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+import { ARCHIVE, HEAP, ROOT, SHARED_HEAP } from "./paths.ts";
+import type { Program } from "./program.ts";
 
 /** The C names as imports: compiled with a program, the linker takes no allocator from the C library. */
 export const HEAPWRIGHT_C = join(ROOT, "bindings/c/heapwright.c");
@@ -21,9 +19,6 @@ export const HEAPWRIGHT_RS = join(ROOT, "bindings/rust/heapwright.rs");
 export const HEAPWRIGHT_TS = "../../bindings/assemblyscript/heapwright";
 
 export const ASC = join(ROOT, "node_modules/assemblyscript/bin/asc.js");
-
-export const HEAP = join(ROOT, "dist/heap.wasm");
-export const SHARED_HEAP = join(ROOT, "dist/heap.shared.wasm");
 
 /** A compiler that ran and failed. */
 export class BuildError extends Error {}
@@ -55,8 +50,8 @@ export class Kit {
   }
 
   /**
-   * A WASI command three times: on wasi-libc's own allocator, on a heap linked at run time, and merged with it.
-   * Sources are compiled once each, into objects that the three share.
+   * A WASI command on wasi-libc's own allocator, linked with the archive, merged with the heap, and on a heap at run time.
+   * Sources are compiled once each, into objects that all of them share.
    */
   wasi(
     sources: readonly string[],
@@ -81,14 +76,15 @@ export class Kit {
     const base = "-Wl,--export=__heap_base";
     return [
       this.optimised("wasi-libc's dlmalloc", link("dlmalloc", objects)),
+      this.optimised("heapwright, linked", link("object", [...objects, ARCHIVE])),
+      this.merged("heapwright, merged", link("unmerged", [...objects, stub, base])),
       {
         ...this.optimised(
           "heapwright, at run time",
-          link("linked", [...objects, stub, base, "-Wl,--import-memory"]),
+          link("imported", [...objects, stub, base, "-Wl,--import-memory"]),
         ),
         heap: readFileSync(HEAP),
       },
-      this.merged("heapwright, merged", link("unmerged", [...objects, stub, base])),
     ];
   }
 

@@ -24,6 +24,9 @@ interface Row {
   readonly allocator: string;
   readonly best: Outcome;
   readonly reference: Outcome;
+  /** Bytes of the module, and of the heap if that is linked at run time. */
+  readonly size: number;
+  readonly referenceSize: number;
 }
 
 const rows: Row[] = [];
@@ -101,12 +104,17 @@ function compare(name: string, each: Case, programs: readonly Runnable[]): Row[]
       if (best[index] === undefined || outcome.time < best[index].time) best[index] = outcome;
     }
   }
+  const sizes = programs.map(
+    ({ program: { binary, heap } }) => binary.length + (heap?.length ?? 0),
+  );
   return programs.map(({ program: { allocator } }, index) => ({
     name,
     title: each.title,
     allocator,
     best: best[index]!,
     reference: best[0]!,
+    size: sizes[index]!,
+    referenceSize: sizes[0]!,
   }));
 }
 
@@ -123,10 +131,10 @@ function run(runnable: Runnable): Outcome {
 function report(): void {
   const ratio = (value: number, reference: number): string => (value / reference).toFixed(2);
   const texts = ["program", "allocator"].map((title) => ({ title, align: "left" }) as const);
-  const numbers = ["ms", "ratio", "touched", "ratio", "memory", "ratio"].map(
-    (title) => ({ title, align: "right" }) as const,
-  );
-  const lines = rows.map(({ title, allocator, best, reference }) => ({
+  const numbers = ["ms", "touched", "memory", "size"]
+    .flatMap((each) => [each, "ratio"])
+    .map((title) => ({ title, align: "right" }) as const);
+  const lines = rows.map(({ title, allocator, best, reference, size, referenceSize }) => ({
     label: title,
     cells: [
       best === reference ? title : "",
@@ -137,6 +145,8 @@ function report(): void {
       ratio(best.touched, reference.touched),
       bytes(best.memory),
       ratio(best.memory, reference.memory),
+      bytes(size),
+      ratio(size, referenceSize),
     ],
   }));
   const { version, platform, arch } = process;

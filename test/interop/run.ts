@@ -3,7 +3,8 @@
 import { readFileSync } from "node:fs";
 
 import { readModule } from "../../cli/sections.ts";
-import type { Case, Program } from "./case.ts";
+import type { Case } from "./case.ts";
+import type { Program } from "./program.ts";
 import { Wasi } from "./wasi.ts";
 
 export interface Outcome {
@@ -23,7 +24,7 @@ export class Runnable {
 
   constructor(
     readonly program: Program,
-    private readonly how: Case,
+    private readonly how: Pick<Case, "wasi" | "host" | "run">,
   ) {
     this.module = new WebAssembly.Module(program.binary as BufferSource);
     this.heap = program.heap && new WebAssembly.Module(program.heap as BufferSource);

@@ -35,6 +35,8 @@ export const libcxx: readonly Tool[] = ["libc++", "libc++abi"].map((name) => ({
   isThere: () => clangFile(`${name}.a`),
 }));
 
+export const emscripten = command("emcc", "apt-get install emscripten");
+
 const RUST_TARGET = "wasm32-unknown-unknown";
 
 /** A Rust compiler with the library for wasm32: the first on the path that has it, or Debian's. */
@@ -51,6 +53,13 @@ export const rust: Tool = {
   name: `rustc for ${RUST_TARGET}`,
   install: "apt-get install rustc libstd-rust-dev-wasm32",
   isThere: () => rustc() !== undefined,
+};
+
+/** Debian's cargo and rustc, with the library for wasm32. */
+export const cargo: Tool = {
+  name: "cargo for wasm32",
+  install: "apt-get install cargo rustc libstd-rust-dev-wasm32",
+  isThere: () => existsSync("/usr/bin/cargo") && existsSync(`/usr/lib/rustlib/${RUST_TARGET}`),
 };
 
 /** A command that answers `--version`. */

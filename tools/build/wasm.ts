@@ -8,8 +8,15 @@ import binaryen from "binaryen";
 const GENERATED = "tools/build/generated";
 const ENGINE = ["engine/exports.ts"];
 const DEBUG = [...ENGINE, "engine/inspect/exports.ts"];
-const COMMON = ["--runtime", "stub", "--importMemory", "--noExportMemory"];
-const PLAIN = ["--noAssert", "--debug", "--enable", "bulk-memory", "--disable", "mutable-globals"];
+export const COMMON = ["--runtime", "stub", "--importMemory", "--noExportMemory"];
+export const PLAIN = [
+  "--noAssert",
+  "--debug",
+  "--enable",
+  "bulk-memory",
+  "--disable",
+  "mutable-globals",
+];
 const SHARED = [
   "--enable",
   "threads",
@@ -70,14 +77,21 @@ function namesIn(files: Record<string, string[]>): string[] {
   );
 }
 
-/** A module of the compiler, which runs in a process of its own: it would remember the seam of the module before. */
-function compile(args: string[], constants: string[]): Uint8Array {
+/**
+ * A module of the compiler, which runs in a process of its own: it would remember the seam of the module before. `constants` are
+ * those of the seam that are on; `change` is applied to the seam's text.
+ */
+export function compile(
+  args: string[],
+  constants: string[],
+  change: (seam: string) => string = (seam) => seam,
+): Uint8Array {
   const seam = readFileSync("engine/memory/wasm/#memory.ts", "utf8");
   const lib = `${GENERATED}/seam`;
   mkdirSync(lib, { recursive: true });
   writeFileSync(
     `${lib}/#memory.ts`,
-    constants.reduce((text, each) => switchOn(text, each), seam),
+    constants.reduce((text, each) => switchOn(text, each), change(seam)),
   );
   const output = `${GENERATED}/unoptimised.wasm`;
   execFileSync(
@@ -95,8 +109,26 @@ function switchOn(source: string, constant: string): string {
   return source.replace(off, off.replace("false", "true"));
 }
 
-function optimise(binary: Uint8Array, shared: boolean): { binary: Uint8Array; text: string } {
+/** What an optimised module has that another one does not. */
+export interface Changes {
+  /** More functions that are copied into their callers. */
+  readonly hot?: readonly string[];
+  /** Functions that always return this number. */
+  readonly constants?: Readonly<Record<string, number>>;
+}
+
+export function optimise(
+  binary: Uint8Array,
+  shared: boolean,
+  { hot = [], constants = {} }: Changes = {},
+): { binary: Uint8Array; text: string } {
+  expectFunctions(binary, [...hot, ...Object.keys(constants)]);
   let module = binaryen.readBinary(binary);
+  for (const [name, value] of Object.entries(constants)) {
+    const { params, results } = binaryen.getFunctionInfo(module.getFunction(name));
+    module.removeFunction(name);
+    module.addFunction(name, params, results, [], module.i32.const(value));
+  }
   const { MutableGlobals, BulkMemory, BulkMemoryOpt, Atomics } = binaryen.Features;
   module.setFeatures(MutableGlobals | BulkMemory | BulkMemoryOpt | (shared ? Atomics : 0));
   binaryen.setOptimizeLevel(3);
@@ -104,7 +136,7 @@ function optimise(binary: Uint8Array, shared: boolean): { binary: Uint8Array; te
   // No address that the engine computes wraps around into the first KiB: constants can go into the instructions.
   binaryen.setLowMemoryUnused(true);
   binaryen.setDebugInfo(true);
-  module = inline(module, (name) => !HOT.includes(name), 1000);
+  module = inline(module, (name) => !HOT.includes(name) && !hot.includes(name), 1000);
   module = inline(module, (name) => COLD.includes(name), 20);
   module.runPasses(["optimize-added-constants-propagate"]);
   keep(module, (name) => COLD.includes(name));

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Case } from "../case.ts";
-import { ASC, HEAP, HEAPWRIGHT_TS } from "../kit.ts";
+import { ASC, HEAPWRIGHT_TS } from "../kit.ts";
+import { HEAP } from "../paths.ts";
 
 /** AssemblyScript's collector, on its own TLSF and on the heap. The compiler comes from npm, so this runs everywhere. */
 export default {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Case } from "../case.ts";
-import { HEAP } from "../kit.ts";
+import { ARCHIVE, HEAP } from "../paths.ts";
 import { C } from "../tools.ts";
 
 /** C without a library: only the allocator differs, and the reference takes it from wasi-libc. */
@@ -24,14 +24,15 @@ export default {
     const free = ["-nostdlib", "-Wl,--allow-undefined"];
     return [
       kit.optimised("wasi-libc's dlmalloc", compile("dlmalloc", "wasm32-wasi", reactor)),
+      kit.optimised("heapwright, linked", compile("object", "wasm32", "-nostdlib", ARCHIVE)),
+      kit.merged("heapwright, merged", compile("unmerged", "wasm32", ...free)),
       {
         ...kit.optimised(
           "heapwright, at run time",
-          compile("linked", "wasm32", ...free, "-Wl,--import-memory"),
+          compile("imported", "wasm32", ...free, "-Wl,--import-memory"),
         ),
         heap: readFileSync(HEAP),
       },
-      kit.merged("heapwright, merged", compile("unmerged", "wasm32", ...free)),
     ];
   },
   run: ({ churn }) => String((churn as (rounds: number) => number)(200_000) >>> 0),

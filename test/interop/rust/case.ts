@@ -2,7 +2,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Case } from "../case.ts";
-import { HEAP, HEAPWRIGHT_RS } from "../kit.ts";
+import { HEAPWRIGHT_RS } from "../kit.ts";
+import { HEAP } from "../paths.ts";
 import { rust, rustc } from "../tools.ts";
 
 /** Rust's library has an allocator of its own, dlmalloc in Rust; a global allocator takes its place. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Case } from "../case.ts";
-import { SHARED_HEAP } from "../kit.ts";
+import { SHARED_HEAP } from "../paths.ts";
 import { clang, lld } from "../tools.ts";
 
 /** The lists of the case "c" in a shared memory, one thread. wasi-libc has no allocator for one to compare with. */

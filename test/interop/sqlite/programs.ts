@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 
-import type { Program } from "../case.ts";
 import { source, sources } from "../debian.ts";
 import { Kit } from "../kit.ts";
+import type { Program } from "../program.ts";
 import { C, command, file } from "../tools.ts";
 
 export const needs = [
