@@ -28,7 +28,11 @@ function heapwright(
   let text = "";
   (errors ? child.stderr : child.stdout).setEncoding("utf8").on("data", (part) => (text += part));
   (errors ? child.stdout : child.stderr).resume();
-  child.once("error", reject).once("close", () => resolve(text.trimEnd()));
+  child.once("error", reject).once("close", () => {
+    if (text === "")
+      reject(new Error(`heapwright ${args.join(" ")} printed nothing: is dist/ built?`));
+    else resolve(text.trimEnd());
+  });
   return promise;
 }
 
