@@ -148,7 +148,7 @@ function measureThreads(allocators: readonly Allocator[], rounds: number): Resul
       const two = row(allocator, [program, pattern, "2", "2000000"]);
       const one = pattern === "hand" ? {} : row(allocator, [program, pattern, "1", "2000000"]);
       if (two === undefined || one === undefined) return undefined;
-      return { ...("ns" in one ? { one: one["ns"]! } : {}), two: two["ns"]!, peak: two["peak"]! };
+      return { ...("ns" in one ? { one: one["ns"]! } : {}), two: two["ns"]! };
     });
   });
 }

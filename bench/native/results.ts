@@ -20,6 +20,6 @@ export interface Results {
   traces?: Result[];
   /** Microseconds of CPU time, and bytes. */
   programs?: Result[];
-  /** ns per allocation and free, with a thread and with two, and bytes with two. */
+  /** ns per allocation and free, with a thread and with two. */
   threads?: Result[];
 }

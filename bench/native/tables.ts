@@ -76,7 +76,6 @@ const NAMES = [
   "programs-memory",
   "threads",
   "threads-scaling",
-  "threads-memory",
 ];
 
 /** The tables by name. */
@@ -128,10 +127,6 @@ function tables(results: Partial<Results>): Map<string, [title: string, text: st
           }),
         ]),
       ),
-    ]);
-    made.set("threads-memory", [
-      "two threads, peak memory, MB",
-      figures("pattern", threads, 1, (row) => row["peak"]! / MB),
     ]);
   }
   return made;
