@@ -67,16 +67,8 @@ const warm = (row: Row): number | undefined => row["warm"];
 const lessFloor = (row: Row, { floor }: Result): number | undefined =>
   row["warm"] === undefined ? undefined : Math.max(0.1, row["warm"] - (floor?.["warm"] ?? 0));
 
-const NAMES = [
-  "traces",
-  "traces-floor",
-  "traces-touching",
-  "traces-memory",
-  "programs",
-  "programs-memory",
-  "threads",
-  "threads-scaling",
-];
+/** Those that documents have. */
+const NAMES = ["traces", "traces-memory", "threads", "threads-scaling"];
 
 /** The tables by name. */
 function tables(results: Partial<Results>): Map<string, [title: string, text: string]> {
@@ -144,7 +136,7 @@ export function readResults(): Partial<Results> {
   return existsSync(RESULTS) ? (JSON.parse(readFileSync(RESULTS, "utf8")) as Results) : {};
 }
 
-/** The tables that documents may have, by name; each is generated from what was recorded. */
+/** The tables that documents have, by name; each is generated from what was recorded. */
 export const NATIVE: Readonly<Record<string, { text(): string }>> = Object.fromEntries(
   NAMES.map((name) => [
     `native ${name}`,
