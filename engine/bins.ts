@@ -5,13 +5,14 @@
 // its root to the left (0) or to the right (1).
 // A node of depth d has a size whose first d bits are its path; its other bits are free. So all sizes in a left subtree are
 // below those in the right one, and the node's own size may be anywhere among them. Blocks of one size are in the list of one node.
+// The bin for 640 to 752 bytes:
 //
 //     bin head ──▶ ┌─────────────┐ next ┌─────────────┐ next
-//                  │ 640 bytes   │─────▶│ 640 bytes   │─────▶ 0        link of each block: the word that leads to it
+//                  │ 672 bytes   │─────▶│ 672 bytes   │─────▶ 0        link of each block: the word that leads to it
 //                  └─────────────┘      └─────────────┘
 //              left ↙           ↘ right
 //          ┌───────────┐   ┌───────────┐
-//          │ 576 bytes │   │ 944 bytes │
+//          │ 656 bytes │   │ 736 bytes │
 //          └───────────┘   └───────────┘
 //
 // (A bitwise trie, as in Doug Lea's malloc 2.8, "treebins"; the bits that tell empty bins from others are those of segregated

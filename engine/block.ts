@@ -13,7 +13,7 @@
 //
 //     I  IN_USE            the block is not free
 //     P  PREVIOUS_IN_USE   the block before it is not free; if it is free, its size is at p-8
-//     M  METADATA          a block of the heap itself, which has no pointer that could be freed
+//     M  METADATA          PINNED layout: a block of the heap itself, which has no pointer that could be freed
 //     F  FOREIGN           memory between two regions of the heap that was grown by other code
 //
 //     next, link           of the list that the block is in, see bins.ts

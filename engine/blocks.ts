@@ -6,7 +6,6 @@ import { find, findAligned, insert, remove } from "./bins.ts";
 import {
   clearPreviousInUse,
   FLAGS,
-  follow,
   FOREIGN,
   header,
   HEADER,
@@ -14,12 +13,9 @@ import {
   leadsOn,
   METADATA,
   payloadOf,
-  nextFree,
   PREVIOUS_IN_USE,
   previousSize,
   QUICK,
-  setFollow,
-  setNextFree,
   setFree,
   setHeader,
   setPreviousInUse,
@@ -37,13 +33,14 @@ import {
   owned,
   PAGE,
   programBreak,
+  quickBlock,
   quickCount,
-  quickHead,
+  QUICK_ROOM,
   quickList,
+  quickListFor,
   QUICK_LISTS,
+  setQuickBlock,
   setQuickCount,
-  setVictim,
-  victim,
   raiseHighWater,
   root,
   roundUp,
@@ -421,20 +418,19 @@ function removeTopStart(): void {
 //
 // A program that frees a block often asks for one of the same size soon. So a freed block that is a small part of the heap is not
 // coalesced at once: it goes into a quick list, and the next request of its size gets it back in a few accesses. To its
-// neighbours it looks in use. All of them are coalesced before the break moves, so it never moves for them. A list holds one size,
-// and all lists hold a few blocks together. Where there is no room for a block, an older one is coalesced instead: so sizes that
-// the program no longer uses do not stay. (Quick lists: Weinstock and Wulf, "An efficient algorithm for heap storage allocation",
-// 1988.)
+// neighbours it looks in use. All of them are coalesced before the break moves, so it never moves for them. A list is a small
+// stack in the control block, for blocks of one size. Blocks of another size with the same list empty it: so sizes that the
+// program no longer uses make room. (Quick lists: Weinstock and Wulf, "An efficient algorithm for heap storage allocation", 1988.)
 //
-//     quick list      ┌─────────────────┐ next ┌─────────────────┐ next
-//     of its size ──▶ │ size, QUICK │ I │─────▶│ size, QUICK │ I │─────▶ 0
-//                     └─────────────────┘      └─────────────────┘
+//     quick list            ┌─────────┬─────────┬─────────┬─────────┐
+//     of 3,040 bytes        │ 2       │ ●       │ ●       │         │
+//                           └─────────┴─│───────┴─│───────┴─────────┘
+//                                       ▼         ▼
+//     blocks of that size       3,040 │ QUICK │ I
 //
 // Invariants:
-//   Q1  a quick list holds quick blocks of one size; each quick block is in its list, and QUICK is their number
+//   Q1  a quick list has room for its quick blocks, which are of one size; each quick block is in its list, and in no other
 
-/** Blocks that the quick lists hold together at most: it bounds what coalescing them all costs. */
-const MOST_QUICK: i32 = 24;
 /** A quick block is smaller than this part of the heap, a 64th, and than so many bytes. */
 const QUICK_SHIFT: i32 = 6;
 const QUICK_LIMIT: i32 = 65536;
@@ -443,84 +439,74 @@ function isQuickSize(size: i32): bool {
   return below(size, span >>> QUICK_SHIFT) && below(size, QUICK_LIMIT);
 }
 
-/** Frees a block: into a quick list if it is small enough, which may coalesce another quick block; otherwise at once. */
+/** Frees a block: into its quick list if it is small enough and there is room; otherwise at once. */
 export function freeLater(p: i32): void {
-  const h: i32 = header(p);
-  const size: i32 = sizeIn(h);
+  const size: i32 = sizeOf(p);
   if (!isQuickSize(size)) {
     freeBlock(p);
     return;
   }
-  const head: i32 = quickHead(size);
-  if (holdsOther(head, size)) {
-    // It gives up a block each time, and is empty soon.
-    releaseFrom(head);
-    if (holdsOther(head, size)) {
-      freeBlock(p);
-      return;
-    }
-  } else if (quickCount() >= MOST_QUICK) releaseQuick();
-  setNextFree(p, follow(head));
-  setFollow(head, p);
-  setQuickCount(quickCount() + 1);
+  const list: i32 = quickListFor(size);
+  let count: i32 = quickCount(list);
+  let hasRoom: bool = below(count, QUICK_ROOM);
+  if (count != 0 && sizeOf(quickBlock(list, 0)) != size) {
+    // A list for another size loses a block each time, and is empty soon.
+    releaseFrom(list);
+    count--;
+    hasRoom = count == 0;
+  }
+  if (!hasRoom) {
+    freeBlock(p);
+    return;
+  }
+  setQuickBlock(list, count, p);
+  setQuickCount(list, count + 1);
+  // Releasing may have freed the block before `p`, so its header is loaded again.
   setHeader(p, size, (header(p) & FLAGS) | QUICK);
-}
-
-/** Whether a quick list has blocks of another size. */
-function holdsOther(head: i32, size: i32): bool {
-  const p: i32 = follow(head);
-  return p != 0 && sizeOf(p) != size;
-}
-
-/** Whether `p`, any word, is a quick block of `size` bytes. */
-function isQuick(p: i32, size: i32): bool {
-  if ((p & (GRANULE - 1)) != 0 || !isBlockStart(p)) return false;
-  return (header(p) & ~PREVIOUS_IN_USE) == (size | IN_USE | QUICK);
 }
 
 /** Allocates a block of exactly `size` bytes from its quick list; or 0. */
 export function allocateQuick(size: i32): i32 {
-  const head: i32 = quickHead(size);
-  const p: i32 = follow(head);
-  if (p == 0) return 0;
+  const list: i32 = quickListFor(size);
+  const last: i32 = quickCount(list) - 1;
+  if (!below(last, QUICK_ROOM)) return 0;
+  const p: i32 = quickBlock(list, last);
   const h: i32 = header(p);
   if ((h & ~PREVIOUS_IN_USE) != (size | IN_USE | QUICK)) return 0;
-  const next: i32 = nextFree(p);
-  if (next != 0) {
-    if (!isQuick(next, size)) corrupt();
-  }
-  setFollow(head, next);
-  setQuickCount(quickCount() - 1);
+  setQuickCount(list, last);
   setHeader(p, size, h & (IN_USE | PREVIOUS_IN_USE));
   return p;
 }
 
+/** Whether `p`, any word, is a quick block. */
+function isQuick(p: i32): bool {
+  if ((p & (GRANULE - 1)) != 0 || !isBlockStart(p)) return false;
+  return (header(p) & (IN_USE | QUICK)) == (IN_USE | QUICK) && leadsOn(p, sizeOf(p), top());
+}
+
 /** Coalesces a quick block with its neighbours; returns the free block that it is part of, 0 if there is none. */
 export function releaseQuick(): i32 {
-  if (quickCount() == 0) return 0;
   for (let i: i32 = 0; i < QUICK_LISTS; i++) {
-    setVictim(victim() + 1);
-    const head: i32 = quickList(victim());
-    if (follow(head) != 0) return releaseFrom(head);
+    const list: i32 = quickList(i);
+    if (quickCount(list) != 0) return releaseFrom(list);
   }
   return 0;
 }
 
-/** The same for the first block of a quick list that is not empty. */
-function releaseFrom(head: i32): i32 {
-  const p: i32 = follow(head);
-  const h: i32 = header(p);
-  if (!isQuick(p, sizeIn(h)) || !leadsOn(p, sizeIn(h), top())) corrupt();
-  setFollow(head, nextFree(p));
-  setQuickCount(quickCount() - 1);
-  setHeader(p, sizeIn(h), h & (IN_USE | PREVIOUS_IN_USE));
+/** The same for the last block of a quick list that is not empty. */
+function releaseFrom(list: i32): i32 {
+  const last: i32 = quickCount(list) - 1;
+  if (!below(last, QUICK_ROOM)) corrupt();
+  const p: i32 = quickBlock(list, last);
+  if (!isQuick(p)) corrupt();
+  setQuickCount(list, last);
+  setHeader(p, sizeOf(p), header(p) & (IN_USE | PREVIOUS_IN_USE));
   return freeUnchecked(p);
 }
 
 /** Empties the quick lists of a heap in which everything is freed. */
 export function forgetQuick(): void {
-  for (let i: i32 = 0; i < QUICK_LISTS; i++) setFollow(quickList(i), 0);
-  setQuickCount(0);
+  for (let i: i32 = 0; i < QUICK_LISTS; i++) setQuickCount(quickList(i), 0);
 }
 
 // Resizing ----------------------------------------------------------------------------------------------------------------

@@ -7,15 +7,18 @@
 // 63 × 1007 < 2 ** 26 / 1008. Lemire, Kaser, Kurz, "Faster remainder by direct computation", 2019.)
 //
 // Invariants:
-//   C1  SLOT_SIZE, RECIPROCAL and CLASS_OF are those of the sizes above
+//   C1  SLOT_SIZE, RECIPROCAL and SLOT_BYTES are those of the sizes above
 
 import { multiply } from "#memory";
 import {
   CLASS_COUNT,
   classAt,
-  setClassFor,
+  currentFor,
+  setCurrentFor,
+  setSlotBytesFor,
   setReciprocal,
   setSlotSize,
+  slotBytesFor,
   slotSize,
 } from "./control.ts";
 
@@ -53,14 +56,33 @@ export function reciprocalFor(size: i32): i32 {
   return (((1 << SHIFT) + size - 1) / size) | 0;
 }
 
+/** The class that serves a size in bytes, 0 to MAX_SMALL. */
+export function classFor(size: i32): i32 {
+  if (size <= 8) return classAt(0);
+  if (size <= 256) return classAt((size + 15) >>> 4);
+  if (size <= 512) return classAt(16 + ((size - 256 + 31) >>> 5));
+  return classAt(size <= 960 ? 24 + ((size - 512 + 63) >>> 6) : 32);
+}
+
+/** The slab that slots of class `c` are allocated from; NO_SLAB if there is none. */
+export function currentSlab(c: i32): i32 {
+  return currentFor(slotSize(c));
+}
+
+/** Makes `slab` the current one for each size that class `c` serves. */
+export function setCurrentSlab(c: i32, slab: i32): void {
+  for (let size: i32 = slotSize(c); size >= 0 && slotBytesFor(size) == slotSize(c); size -= 8)
+    setCurrentFor(size, slab);
+}
+
 /** Writes the classes' sizes into a new heap. */
 export function createClasses(): void {
   let size: i32 = 8;
-  let served: i32 = 8;
+  let served: i32 = 0;
   for (let i: i32 = 0; i < CLASS_COUNT; i++) {
     setSlotSize(classAt(i), size);
     setReciprocal(classAt(i), reciprocalFor(size));
-    for (; served <= slotSize(classAt(i)); served += 8) setClassFor(served, i);
+    for (; served <= size; served += 8) setSlotBytesFor(served, size);
     size = sizeAfter(size);
   }
 }

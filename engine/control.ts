@@ -21,25 +21,23 @@
 //       56  ROOT         pinned layout: the array of the addresses of the map's chunks
 //       60  CHUNKS       pinned layout: chunks that there are
 //       64  GROUPS       pinned layout: the first group with a free slab header
-//       68  QUICK        blocks in quick lists
-//       72  VICTIM       the quick list that gave up a block last
-//       76  QUICK_LISTS  the first block of each quick list: 16 words
-//      140  BIN_BITS     a bit for each bin, set if the bin is not empty: 4 words
-//      156  BINS         the first block of each bin: 124 words
-//      652  CLASS_OF     the size class for a size, by (size + 7) / 8: 127 bytes, and 2 unused ones
-//      788  NO_SLAB      a slab header without free slots: the current slab of a class that has none
-//      816  CLASSES      33 records of 32 bytes, see below
-//     1884  HEADER       of the first block, whose payload starts where the control block ends, at 1888
+//       68  QUICK_LISTS  8 quick lists of 16 bytes: the number of blocks, and room for three addresses
+//      196  BIN_BITS     a bit for each bin, set if the bin is not empty: 4 words
+//      212  BINS         the first block of each bin: 124 words
+//      708  CURRENT      by size, (size + 7) / 8: header of the slab that slots are allocated from, or NO_SLAB: 127 words
+//     1216  SLOT_BYTES   by size: bytes of the slots for it, in units of 8: 127 bytes, and one unused
+//     1348  NO_SLAB      a slab header without free slots: the current slab of a class that has none
+//     1376  CLASSES      33 records of 32 bytes, see below
+//     2444  HEADER       of the first block, whose payload starts where the control block ends, at 2448
 //
 //     offset in a class record
-//        0  CURRENT      header of the slab that slots are allocated from; NO_SLAB if there is none
-//        4  SLOT_SIZE    bytes of a slot
-//        8  RECIPROCAL   of SLOT_SIZE, see classes.ts
-//       12  FIRST        the partial slabs, those with free slots that are not current: first
-//       16  LAST         and last header of their list
-//       20  CELLS        cells of all slabs of the class
-//       24  WARMUP       requests that blocks have served instead of a first slab
-//       28  –
+//        0  SLOT_SIZE    bytes of a slot
+//        4  RECIPROCAL   of SLOT_SIZE, see classes.ts
+//        8  FIRST        the partial slabs, those with free slots that are not current: first
+//       12  LAST         and last header of their list
+//       16  CELLS        cells of all slabs of the class
+//       20  WARMUP       requests that blocks have served instead of a first slab
+//       24  –
 //
 // Invariants (inspect/check.ts proves them, test/engine/check.test.ts breaks each):
 //   H1  the control block starts with MAGIC; FIT and SMALL are valid; the break is a multiple of 16 and not above the limit
@@ -71,7 +69,13 @@ export const BINS_SHIFT: i32 = 2;
 export const BIN_COUNT: i32 = 32 + (23 << BINS_SHIFT);
 /** Words with the bins' bits. */
 export const BIN_WORDS: i32 = (BIN_COUNT + 31) >>> 5;
-export const QUICK_LISTS: i32 = 16;
+export const QUICK_LISTS: i32 = 8;
+/** Blocks that a quick list has room for. */
+export const QUICK_ROOM: i32 = 3;
+/** A quick list has 16 bytes. */
+const QUICK_LIST_SHIFT: i32 = 4;
+/** Sizes that slabs serve, in units of 8 bytes: 0 to MAX_SMALL. */
+const SMALL_SIZES: i32 = 127;
 export const CLASS_COUNT: i32 = 33;
 
 export const MAGIC_AT: i32 = 0;
@@ -91,18 +95,16 @@ export const ROVER_AT: i32 = HIGH_WATER_AT + WORD;
 export const ROOT_AT: i32 = ROVER_AT + WORD;
 export const CHUNKS_AT: i32 = ROOT_AT + WORD;
 export const GROUPS_AT: i32 = CHUNKS_AT + WORD;
-export const QUICK_AT: i32 = GROUPS_AT + WORD;
-export const VICTIM_AT: i32 = QUICK_AT + WORD;
-export const QUICK_LISTS_AT: i32 = VICTIM_AT + WORD;
-export const BIN_BITS_AT: i32 = QUICK_LISTS_AT + QUICK_LISTS * WORD;
+export const QUICK_LISTS_AT: i32 = GROUPS_AT + WORD;
+export const BIN_BITS_AT: i32 = QUICK_LISTS_AT + (QUICK_LISTS << QUICK_LIST_SHIFT);
 export const BINS_AT: i32 = BIN_BITS_AT + BIN_WORDS * WORD;
-export const CLASS_OF_AT: i32 = BINS_AT + BIN_COUNT * WORD;
+export const CURRENT_AT: i32 = BINS_AT + BIN_COUNT * WORD;
+export const SLOT_BYTES_AT: i32 = CURRENT_AT + SMALL_SIZES * WORD;
 /** A slab header's bits are at a multiple of 8, one word after its start. */
-export const NO_SLAB_AT: i32 = ((CLASS_OF_AT + 129 + 3) & -8) + WORD;
+export const NO_SLAB_AT: i32 = ((SLOT_BYTES_AT + SMALL_SIZES + 3) & -8) + WORD;
 export const CLASSES_AT: i32 = NO_SLAB_AT + 28;
 
-export const CURRENT_AT: i32 = CLASSES_AT;
-export const SLOT_SIZE_AT: i32 = CURRENT_AT + WORD;
+export const SLOT_SIZE_AT: i32 = CLASSES_AT;
 export const RECIPROCAL_AT: i32 = SLOT_SIZE_AT + WORD;
 export const FIRST_AT: i32 = RECIPROCAL_AT + WORD;
 export const LAST_AT: i32 = FIRST_AT + WORD;
@@ -117,7 +119,7 @@ export const CONTROL: i32 =
 
 // The heap in use ---------------------------------------------------------------------------------------------------------
 
-export const MAGIC: i32 = 0x34505748; // "HWP4"
+export const MAGIC: i32 = 0x35505748; // "HWP5"
 
 /** Address of the control block; 0 before there is a heap. */
 export let heap: i32 = 0;
@@ -304,32 +306,32 @@ export function footprint(): i32 {
 
 // Quick lists.
 
-/** Blocks in quick lists. */
-export function quickCount(): i32 {
-  return load32(heap + QUICK_AT);
-}
-
-export function setQuickCount(count: i32): void {
-  store32(heap + QUICK_AT, count);
-}
-
-/** The quick list that gave up a block last. */
-export function victim(): i32 {
-  return load32(heap + VICTIM_AT) & (QUICK_LISTS - 1);
-}
-
-export function setVictim(index: i32): void {
-  store32(heap + VICTIM_AT, index);
-}
-
-/** Address of the head of a quick list. */
+/** Address of a quick list. */
 export function quickList(index: i32): i32 {
-  return heap + QUICK_LISTS_AT + (index << 2);
+  return heap + QUICK_LISTS_AT + (index << QUICK_LIST_SHIFT);
 }
 
 /** The quick list for blocks of `size` bytes. At any time its blocks are of one size. Powers of two are in different lists. */
-export function quickHead(size: i32): i32 {
+export function quickListFor(size: i32): i32 {
   return quickList(((size >>> 4) ^ (size >>> 8) ^ (size >>> 12)) & (QUICK_LISTS - 1));
+}
+
+/** Blocks in a quick list. */
+export function quickCount(list: i32): i32 {
+  return load32(list);
+}
+
+export function setQuickCount(list: i32, count: i32): void {
+  store32(list, count);
+}
+
+/** A block of a quick list, from number 0 on. */
+export function quickBlock(list: i32, number: i32): i32 {
+  return load32(list + WORD + (number << 2));
+}
+
+export function setQuickBlock(list: i32, number: i32, p: i32): void {
+  store32(list + WORD + (number << 2), p);
 }
 
 // Bins: a bin's head is named by its address.
@@ -358,22 +360,24 @@ export function classAt(number: i32): i32 {
   return heap + (number << CLASS_SHIFT);
 }
 
-/** The class that serves a size in bytes, 0 to MAX_SMALL. */
-export function classFor(size: i32): i32 {
-  return classAt(load8(heap + ((size + 7) >>> 3) + CLASS_OF_AT));
+/** The current slab for a size in bytes, 0 to MAX_SMALL: that of its class. */
+export function currentFor(size: i32): i32 {
+  return load32(heap + (((size + 7) >>> 3) << 2) + CURRENT_AT);
 }
 
 /** `size` is a multiple of 8. */
-export function setClassFor(size: i32, number: i32): void {
-  store8(heap + CLASS_OF_AT + (size >>> 3), number);
+export function setCurrentFor(size: i32, slab: i32): void {
+  store32(heap + CURRENT_AT + (size >>> 1), slab);
 }
 
-export function currentSlab(c: i32): i32 {
-  return load32(c + CURRENT_AT);
+/** Bytes of the slots for a size in bytes, 0 to MAX_SMALL. */
+export function slotBytesFor(size: i32): i32 {
+  return load8(heap + ((size + 7) >>> 3) + SLOT_BYTES_AT) << 3;
 }
 
-export function setCurrentSlab(c: i32, slab: i32): void {
-  store32(c + CURRENT_AT, slab);
+/** `size` is a multiple of 8. */
+export function setSlotBytesFor(size: i32, bytes: i32): void {
+  store8(heap + SLOT_BYTES_AT + (size >>> 3), bytes >>> 3);
 }
 
 /** The header that stands for no slab: none of its slots is free. */

@@ -57,16 +57,16 @@ import {
   slideDown,
   trimTop,
 } from "./blocks.ts";
-import { createClasses, MAX_SMALL } from "./classes.ts";
+import { classFor, currentSlab, createClasses, MAX_SMALL } from "./classes.ts";
 import {
   CELL,
   CELL_SHIFT,
   CLASS_COUNT,
   classAt,
-  classFor,
+  currentFor,
+  slotBytesFor,
   CONTROL,
   createControl,
-  currentSlab,
   first,
   GRANULE,
   heap,
@@ -81,6 +81,7 @@ import {
   slotSize,
   small,
   top,
+  topEnd,
   useHeap,
   warmup,
 } from "./control.ts";
@@ -103,6 +104,7 @@ import {
   enter,
   entryOf,
   findMap,
+  forgetMap,
   isHeapSound,
   isInside,
   isSlab,
@@ -190,6 +192,7 @@ export function attach(base: i32): i32 {
   useHeap(at);
   if (!isHeapSound() || !areSettingsSound()) {
     useHeap(0);
+    forgetMap();
     corrupt();
   }
   findMap();
@@ -213,12 +216,11 @@ function createAtEnd(): bool {
  * Allocates at least `size` bytes. Returns the pointer, a multiple of 16 from 16 bytes up, of 8 below; or 0 with the reason in
  * `lastError`.
  *
- * Cost: some ten memory accesses from a slab, some dozens from a block; bounded, unless the break moves.
+ * Cost: five loads and a store from a slab, some dozens from a block; bounded, unless the break moves.
  */
 export function allocate(size: i32): i32 {
   if (!below(size, small)) return allocateLarge(size, GRANULE);
-  enter();
-  return allocateSlot(classFor(size), size, GRANULE);
+  return allocateSlot(size, size, GRANULE);
 }
 
 /** The same, at a multiple of `alignment`: a power of two up to MAX_ALIGNMENT. */
@@ -228,8 +230,7 @@ export function allocateAligned(size: i32, alignment: i32): i32 {
   const whole: i32 = roundUp(size == 0 ? 1 : size, alignment);
   if (alignment <= CELL && below(size, small) && below(whole, small)) {
     enter();
-    const c: i32 = classFor(whole);
-    if ((slotSize(c) & (alignment - 1)) == 0) return allocateSlot(c, size, alignment);
+    if ((slotBytesFor(whole) & (alignment - 1)) == 0) return allocateSlot(whole, size, alignment);
   }
   return allocateLarge(size, alignment < GRANULE ? GRANULE : alignment);
 }
@@ -242,20 +243,20 @@ export function allocateZeroed(size: i32): i32 {
 }
 
 /**
- * Allocates the lowest free slot of the current slab of a class. No address is used that is not in the heap, whatever a program
- * has written into the class and the header.
+ * Allocates the lowest free slot of the current slab for `room` bytes: `size`, or more for an alignment. A slab that is full has
+ * none before its end. No address is used that is not in the heap, whatever a program has written into the header.
  */
-function allocateSlot(c: i32, size: i32, alignment: i32): i32 {
-  const slab: i32 = currentSlab(c);
+function allocateSlot(room: i32, size: i32, alignment: i32): i32 {
+  const slab: i32 = currentFor(room);
   const bits: i32 = bitsOf(slab);
-  const bytes: i32 = slotSize(c);
+  const bytes: i32 = slotBytesFor(room);
   const slot: i32 = firstClear(bits);
   const p: i32 = baseOf(slab) + multiply(slot, bytes);
   // One branch for each condition: Binaryen would compute a number from an `&&` of them, and test that.
   if (!below(slotsEnd(slab) - p - bytes, MAX_CELLS << CELL_SHIFT))
-    return allocateSmall(c, size, alignment);
-  if (!isInside(p)) return allocateSmall(c, size, alignment);
-  if (!isInside(slab)) return allocateSmall(c, size, alignment);
+    return allocateSmall(room, size, alignment);
+  if (!isInside(p)) return allocateSmall(room, size, alignment);
+  if (!isInside(slab)) return allocateSmall(room, size, alignment);
   setFirstClear(bits, slot);
   return p;
 }
@@ -322,9 +323,16 @@ function allocateFromSparseSlabs(size: i32, alignment: i32): i32 {
   return allocateFromTop(size, alignment);
 }
 
-/** What the current slab of class `c` does not serve: another slab becomes current, or a block serves the request. */
-function allocateSmall(c: i32, size: i32, alignment: i32): i32 {
-  if (!below(c, classAt(CLASS_COUNT))) corrupt();
+/**
+ * What the current slab for `room` bytes does not serve: another slab becomes current, or a block serves the request. If the heap
+ * has changed since this engine looked at it, the current slab may have a free slot after all.
+ */
+function allocateSmall(room: i32, size: i32, alignment: i32): i32 {
+  if (topEnd() != seenTopEnd) {
+    enter();
+    return allocateSlot(room, size, alignment);
+  }
+  const c: i32 = classFor(room);
   let slab: i32 = takePartial(c);
   const isWarm: bool = warmup(c) >= WARMUP_REQUESTS;
   if (slab == 0 && isWarm) slab = allocateSlab(c, blockSizeFor(size));
@@ -400,13 +408,12 @@ function allocateLargerSlot(c: i32, alignment: i32): i32 {
 /**
  * Frees the block or slot at `p`; does nothing for 0. Returns OK or the error, which is recorded too; the heap is then unchanged.
  *
- * Cost: some ten memory accesses in a slab, some dozens for a block; bounded.
+ * Cost: six loads and a store in a slab, some dozens for a block; bounded.
  */
 export function deallocate(p: i32): i32 {
-  // One branch for each condition: Binaryen would compute a number from an `&&` of them, and test that.
-  if (!below(first - 1, p)) return freeStray(p);
-  enter();
-  if (!below(p, PINNED ? top() : seenTopEnd)) return freeStray(p);
+  if (!isInside(p)) return freeOutside(p);
+  if (topEnd() != seenTopEnd) return freeOutside(p);
+  if (PINNED && !below(p, top())) return freeOutside(p);
   const entry: i32 = entryOf(p);
   return isSlab(entry) ? freeSlot(p, slabOf(p, entry)) : deallocateBlock(p, entry);
 }
@@ -418,9 +425,14 @@ function deallocateBlock(p: i32, entry: i32): i32 {
   return OK;
 }
 
-/** `deallocate` for an address that is in no block and no slab. */
-function freeStray(p: i32): i32 {
-  return p == 0 ? OK : report(pointerError(p));
+/** `deallocate` for 0, and for what is not in the heap; unless the heap has changed since this engine looked at it. */
+function freeOutside(p: i32): i32 {
+  if (p == 0) return OK;
+  if (heap != 0 && topEnd() != seenTopEnd) {
+    enter();
+    return deallocate(p);
+  }
+  return report(pointerError(p));
 }
 
 /** The header of the slab that `p` is in. Stops with CORRUPT if it is not in the heap. */

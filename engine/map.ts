@@ -95,9 +95,10 @@ export function findMap(): void {
   map = PINNED ? root() - (chunkNumber(heap) << 2) : seenTopEnd - (heap >>> CELL_SHIFT);
 }
 
-/** Makes the next `enter` prove the control block again: the map was found without a proof. */
+/** Makes the next `enter` prove the control block again. Until then no address is inside the heap. */
 export function forgetMap(): void {
   seenTopEnd = 0;
+  span = 0;
 }
 
 /** Whether the addresses in the control block are in order, and inside the memory. */

@@ -36,7 +36,7 @@
 //   S3  kind has the class and its reciprocal, or 0 for a full slab that is not current
 //   S4  a class's list is linked both ways; it holds the slabs of the class that are neither full nor current
 //   S5  of a class's list only the first slab may be empty
-//   S6  CURRENT leads to the current slab of the class, or to NO_SLAB, whose bits are all set and whose other words are 0
+//   S6  for all sizes of a class, CURRENT leads to its current slab, or to NO_SLAB, whose bits are all set and whose other words are 0
 //   S7  CELLS is the sum of the cells of the class's slabs
 //   S8  PINNED: a group is a block of metadata; its bits tell which headers are in use; groups with free ones are in the list
 
@@ -49,7 +49,7 @@ import {
   firstSet,
   flipBit,
   hasBit,
-  hasOnly,
+  hasBitAndMore,
   load32,
   multiply,
   nextSet,
@@ -70,7 +70,7 @@ import {
   sizeOf,
 } from "./block.ts";
 import { freeBlock, freeUnchecked } from "./blocks.ts";
-import { MAX_SMALL, slotIn, slotsIn, startsSlot } from "./classes.ts";
+import { currentSlab, setCurrentSlab, MAX_SMALL, slotIn, slotsIn, startsSlot } from "./classes.ts";
 import {
   CELL,
   CELL_SHIFT,
@@ -78,7 +78,6 @@ import {
   CLASS_COUNT,
   CLASS_SHIFT,
   classAt,
-  currentSlab,
   first,
   firstGroup,
   firstPartial,
@@ -89,7 +88,6 @@ import {
   reciprocalOf,
   roundUp,
   setCellsOf,
-  setCurrentSlab,
   setFirstGroup,
   setFirstPartial,
   setLastPartial,
@@ -276,7 +274,7 @@ export function isSlabHeader(slab: i32): bool {
 /**
  * Frees the slot at `p` of a slab; returns OK or the error.
  *
- * Cost: five loads and a store, unless the slab was full or becomes empty.
+ * Cost: four loads and a store, unless the slab was full or becomes empty.
  */
 export function freeSlot(p: i32, slab: i32): i32 {
   if (!isInside(slab)) return freeSlotSlowly(p, slab);
@@ -287,8 +285,7 @@ export function freeSlot(p: i32, slab: i32): i32 {
   if (!startsSlot(product, reciprocal)) return freeSlotSlowly(p, slab);
   const bits: i32 = bitsOf(slab);
   const slot: i32 = slotIn(product);
-  if (!hasBit(bits, slot)) return freeSlotSlowly(p, slab);
-  if (hasOnly(bits, slot, kind & CURRENT)) return freeSlotSlowly(p, slab);
+  if (!hasBitAndMore(bits, slot, kind & CURRENT)) return freeSlotSlowly(p, slab);
   flipBit(bits, slot);
   return OK;
 }

@@ -23,7 +23,7 @@ import {
   sizeOf,
 } from "../block.ts";
 import { NEXT_FIT } from "../blocks.ts";
-import { MAX_SMALL, reciprocalFor, sizeAfter } from "../classes.ts";
+import { classFor, currentSlab, MAX_SMALL, reciprocalFor, sizeAfter } from "../classes.ts";
 import {
   BIN_COUNT,
   BIN_WORDS,
@@ -36,8 +36,7 @@ import {
   chunkCount,
   CLASS_COUNT,
   classAt,
-  classFor,
-  currentSlab,
+  currentFor,
   first,
   firstGroup,
   firstPartial,
@@ -55,12 +54,15 @@ import {
   peak,
   programBreak,
   QUICK_LISTS,
+  QUICK_ROOM,
+  quickBlock,
   quickCount,
-  quickHead,
   quickList,
+  quickListFor,
   reciprocalOf,
   root,
   roundUp,
+  slotBytesFor,
   slotSize,
   small,
   smallSetting,
@@ -183,7 +185,8 @@ function checkClasses(): i32 {
     const c: i32 = classAt(i);
     if (slotSize(c) != size || reciprocalOf(c) != reciprocalFor(size)) return found(C + 1, c);
     for (; served <= size; served += 8) {
-      if (classFor(served) != c) return found(C + 1, c);
+      if (classFor(served) != c || slotBytesFor(served) != size) return found(C + 1, c);
+      if (currentFor(served) != currentSlab(c)) return found(S + 6, c);
     }
     size = sizeAfter(size);
   }
@@ -201,6 +204,8 @@ function isNoSlabSound(): bool {
 
 /** Free blocks but the top block, counted by checkBlocks for checkBins. */
 let freeBlocks: i32 = 0;
+/** Quick blocks, counted by checkBlocks for checkQuickLists. */
+let quickBlocks: i32 = 0;
 /** Cells of slabs, counted by checkBlocks; checkSlabs subtracts those of its class. */
 let cellsLeft: i32 = 0;
 /** Slabs, and groups with free headers, counted by checkBlocks for checkGroups. */
@@ -210,11 +215,11 @@ let openGroups: i32 = 0;
 function checkBlocks(): i32 {
   let before: i32 = IN_USE;
   let foreign: i32 = 0;
-  let quick: i32 = 0;
   let chunks: i32 = 0;
   let roots: i32 = 0;
   let cell: i32 = heap & -CELL;
   freeBlocks = 0;
+  quickBlocks = 0;
   cellsLeft = 0;
   slabs = 0;
   openGroups = 0;
@@ -234,7 +239,7 @@ function checkBlocks(): i32 {
       if (before == 0) return found(B + 4, p);
       freeBlocks++;
     } else if (kind == QUICK) {
-      quick++;
+      quickBlocks++;
     } else if (kind == FOREIGN) {
       foreign += size - GRANULE;
     } else if (kind == METADATA) {
@@ -258,7 +263,6 @@ function checkBlocks(): i32 {
   if (!isStartNoted(p, cell, false)) return found(M + 1, p);
   if (!areCellsEmpty(p, mapEnd())) return found(M + 1, p);
   if (PINNED && (roots != 1 || chunks != chunkCount())) return found(M + 3, root());
-  if (quick != quickCount()) return found(Q + 1, heap);
   if (foreignBytes() != foreign || below(peak(), footprint())) return found(H + 2, heap);
   return 0;
 }
@@ -379,19 +383,24 @@ function checkFree(p: i32, link: i32, bin: i32): i32 {
 
 // Quick lists -------------------------------------------------------------------------------------------------------------
 
-/** Checks that each list has quick blocks of one size, the one that belongs there, and that all are in a list. */
+/** Checks that each list has different quick blocks of one size, which belongs there, and that all are in a list. */
 function checkQuickLists(): i32 {
-  let left: i32 = quickCount();
   for (let index: i32 = 0; index < QUICK_LISTS; index++) {
-    const head: i32 = quickList(index);
-    const size: i32 = follow(head) == 0 ? 0 : quickSize(follow(head));
-    for (let p: i32 = follow(head); p != 0; p = nextFree(p)) {
-      if (left == 0 || size == 0 || quickSize(p) != size || quickHead(size) != head)
-        return found(Q + 1, head);
-      left--;
+    const list: i32 = quickList(index);
+    const count: i32 = quickCount(list);
+    if (below(QUICK_ROOM, count)) return found(Q + 1, list);
+    for (let number: i32 = 0; number < count; number++) {
+      const p: i32 = quickBlock(list, number);
+      const size: i32 = quickSize(p);
+      if (size == 0 || quickListFor(size) != list || size != quickSize(quickBlock(list, 0)))
+        return found(Q + 1, list);
+      for (let other: i32 = 0; other < number; other++) {
+        if (quickBlock(list, other) == p) return found(Q + 1, list);
+      }
     }
+    quickBlocks -= count;
   }
-  return left == 0 ? 0 : found(Q + 1, heap);
+  return quickBlocks == 0 ? 0 : found(Q + 1, heap);
 }
 
 /** Size of the quick block at `p`, any word; 0 if there is none. */

@@ -164,10 +164,10 @@ export function hasBit(address: i32, bit: i32): bool {
   return typed.hasBit(address, bit);
 }
 
-export function hasOnly(address: i32, bit: i32, never: i32): bool {
+export function hasBitAndMore(address: i32, bit: i32, alone: i32): bool {
   reach(address, 8);
   counts.loads++;
-  return typed.hasOnly(address, bit, never);
+  return typed.hasBitAndMore(address, bit, alone);
 }
 
 export function flipBit(address: i32, bit: i32): void {

@@ -131,13 +131,12 @@ export function hasBit(address: i32, bit: i32): bool {
   return (words[(address >>> 2) + (bit >>> 5)]! & (1 << bit)) != 0;
 }
 
-/** Whether no bit is set but number `bit`, which is; false if `never` is 1. */
-export function hasOnly(address: i32, bit: i32, never: i32): bool {
-  return (
-    words[(address >>> 2) + (bit >>> 5)]! == 1 << bit &&
-    words[(address >>> 2) + 1 - (bit >>> 5)]! == 0 &&
-    never == 0
-  );
+/** Whether bit number `bit` is set; and, unless `alone` is 1, another one too. */
+export function hasBitAndMore(address: i32, bit: i32, alone: i32): bool {
+  const word = words[(address >>> 2) + (bit >>> 5)]!;
+  const rest = word ^ (1 << bit);
+  if ((word & (1 << bit)) == 0) return false;
+  return rest != 0 || alone == 1 || words[(address >>> 2) + 1 - (bit >>> 5)]! != 0;
 }
 
 export function flipBit(address: i32, bit: i32): void {

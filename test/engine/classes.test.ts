@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 
 import {
+  classFor,
   MAX_SMALL,
   reciprocalFor,
   sizeAfter,
@@ -10,10 +11,10 @@ import {
   slotsIn,
   startsSlot,
 } from "../../engine/classes.ts";
-import { CLASS_COUNT, classAt, classFor, slotSize, useHeap } from "../../engine/control.ts";
+import { CLASS_COUNT, classAt, slotBytesFor, slotSize } from "../../engine/control.ts";
 import * as exported from "../../engine/exports.ts";
 import { mount } from "../../engine/memory/counting.ts";
-import { resizable } from "./engines.ts";
+import { forgetHeap, resizable } from "./engines.ts";
 
 const SIZES = [8];
 while (SIZES.at(-1)! < MAX_SMALL) SIZES.push(sizeAfter(SIZES.at(-1)!));
@@ -33,11 +34,14 @@ test("a slot above 256 bytes is less than an eighth larger than the request", ()
 
 test("the smallest class that is large enough serves a size", () => {
   mount(resizable(0));
-  useHeap(0);
+  forgetHeap();
   expect(exported.heap_create(0, 0, 0, 0, MAX_SMALL)).toBe(0);
   expect(SIZES.map((_, i) => slotSize(classAt(i)))).toEqual(SIZES);
-  for (let request = 1; request <= MAX_SMALL; request++)
-    expect(slotSize(classFor(request)), `${request}`).toBe(SIZES.find((size) => size >= request));
+  for (let request = 0; request <= MAX_SMALL; request++) {
+    const expected = SIZES.find((size) => size >= request);
+    expect(slotSize(classFor(request)), `${request}`).toBe(expected);
+    expect(slotBytesFor(request), `${request}`).toBe(expected);
+  }
 });
 
 test.each(SIZES)("the reciprocal of %d finds the slot of each offset in 64 slots", (size) => {

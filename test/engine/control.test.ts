@@ -59,7 +59,7 @@ test("a new control block overwrites whatever the memory held, and nothing else"
   control.createControl(64, PAGE, 0, PAGE, 0, 0, 0);
   control.markCreated();
   const words = wordsOf(memory);
-  const at = [control.QUICK_AT, control.BIN_BITS_AT, control.BINS_AT, control.FOREIGN_AT];
+  const at = [control.QUICK_LISTS_AT, control.BIN_BITS_AT, control.BINS_AT, control.FOREIGN_AT];
   expect(at.map((offset) => words.getInt32(64 + offset, true))).toEqual([0, 0, 0, 0]);
   expect(words.getInt32(64 + control.BREAK_AT, true)).toBe(PAGE);
   const bytes = new Uint8Array(memory);

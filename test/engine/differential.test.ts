@@ -8,7 +8,6 @@ import { expect, test } from "vitest";
 
 import * as exports from "../../engine/exports.ts";
 import * as inspector from "../../engine/inspect/exports.ts";
-import { useHeap } from "../../engine/control.ts";
 import { mount } from "../../engine/memory/counting.ts";
 import { CALLOC, FREE, MALLOC, MEMALIGN, type OpChunk, REALLOC } from "../../trace/ops.ts";
 import { openTrace, traceSource } from "../../trace/read.ts";
@@ -21,6 +20,7 @@ import {
   FORMS,
   PINNED,
   wasmMemory,
+  forgetHeap,
 } from "./engines.ts";
 import { type Answer, create, type Creation, creations, programs, Runner } from "./programs.ts";
 import { DEFAULT_SMALL, FIT } from "./test-heap.ts";
@@ -35,7 +35,7 @@ const names = PINNED
 async function engineOn(form: Form, memory: WebAssembly.Memory): Promise<Engine> {
   if (form !== "source") return createEngine(form, memory);
   mount(memory);
-  useHeap(0);
+  forgetHeap();
   return { ...exports, ...inspector };
 }
 

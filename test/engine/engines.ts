@@ -3,6 +3,8 @@
 import { readFileSync } from "node:fs";
 import { vi } from "vitest";
 
+import { useHeap } from "../../engine/control.ts";
+import { forgetMap } from "../../engine/map.ts";
 import type { AnyMemory } from "../../engine/memory/any-memory.ts";
 import { PINNED } from "../../engine/memory/counting.ts";
 
@@ -122,4 +124,10 @@ export function walkOf(engine: Engine): Entry[] {
 export function brokenIn(engine: Engine): string {
   const code = engine.heap_check();
   return code === 0 ? "" : `${String.fromCharCode(code >> 8)}${code & 255}`;
+}
+
+/** Makes the source, which all tests of a file share, forget the heap that it has used. */
+export function forgetHeap(): void {
+  useHeap(0);
+  forgetMap();
 }

@@ -8,9 +8,9 @@ import { describe, expect, test } from "vitest";
 
 import * as exports from "../../engine/exports.ts";
 import * as inspector from "../../engine/inspect/exports.ts";
-import { SMALL_AT, useHeap } from "../../engine/control.ts";
+import { SMALL_AT } from "../../engine/control.ts";
 import * as seam from "../../engine/memory/counting.ts";
-import { brokenIn, imageOf, PAGE, PINNED, resizable } from "./engines.ts";
+import { brokenIn, forgetHeap, imageOf, PAGE, PINNED, resizable } from "./engines.ts";
 import { type Beginning, beginnings, calls, type Call, compare, Model } from "./model.ts";
 import { word } from "../suite/picture.ts";
 import { ERRORS } from "./error-names.ts";
@@ -30,7 +30,7 @@ function expectSmallerWork(heap: TestHeap): void {
 
 function heapOn(memory: ArrayBuffer): TestHeap {
   seam.mount(memory);
-  useHeap(0);
+  forgetHeap();
   return new TestHeap(engine, memory);
 }
 

@@ -8,9 +8,8 @@ import { expect, test } from "vitest";
 
 import * as exports from "../../engine/exports.ts";
 import * as inspector from "../../engine/inspect/exports.ts";
-import { useHeap } from "../../engine/control.ts";
 import { mount } from "../../engine/memory/counting.ts";
-import { resizable } from "./engines.ts";
+import { forgetHeap, resizable } from "./engines.ts";
 import { beginnings, calls, compare, Model } from "./model.ts";
 import { TestHeap } from "./test-heap.ts";
 
@@ -26,7 +25,7 @@ test("random programs do what the model says", () => {
         const { created, base, margin, fit, small, pages, most } = beginning;
         const memory = resizable(pages, most);
         mount(memory);
-        useHeap(0);
+        forgetHeap();
         const heap = new TestHeap(engine, memory);
         if (created) expect(engine.heap_create(base, 0, margin, fit, small)).toBe(0);
         const model = new Model();

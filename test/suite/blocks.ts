@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 
 import { HEADER } from "../../engine/block.ts";
-import { CONTROL } from "../../engine/control.ts";
+import { CONTROL, QUICK_ROOM } from "../../engine/control.ts";
 import {
   expectError,
   expectFilled,
@@ -16,7 +16,6 @@ import {
   LINE,
   MAX_SIZE,
   MAX_SMALL,
-  MOST_QUICK,
   pictureOf,
   plainHeaps,
   quickCount,
@@ -186,10 +185,10 @@ export function blocksSuite(place: Place): void {
 
     it("the block that was freed last is the first to be allocated again", () => {
       const { heap, at } = row(5);
-      for (const i of [1, 3, 0, 2]) heap.deallocate(at[i]!);
-      expect(quickCount(heap)).toBe(4);
+      for (const i of [3, 0, 2]) heap.deallocate(at[i]!);
+      expect(quickCount(heap)).toBe(3);
       expectSound(heap);
-      expect([1, 2, 3, 4].map(() => heap.allocate(100))).toEqual([2, 0, 3, 1].map((i) => at[i]));
+      expect([1, 2, 3].map(() => heap.allocate(100))).toEqual([2, 0, 3].map((i) => at[i]));
     });
 
     it("a block in a quick list is coalesced, and then split, for a smaller request", () => {
@@ -204,11 +203,11 @@ export function blocksSuite(place: Place): void {
     });
 
     it("quick lists serve no alignment above 16", () => {
-      const { heap, at } = row(4);
+      const { heap, at } = row(3);
       fillTop(heap);
       for (const p of at) heap.deallocate(p);
-      expect(heap.allocate(160, 64)).toBe(Math.ceil(at[2]! / 64) * 64); // in two blocks, which were coalesced
-      expect(quickCount(heap)).toBe(2);
+      expect(heap.allocate(160, 64)).toBe(Math.ceil(at[1]! / 64) * 64); // in two blocks, which were coalesced
+      expect(quickCount(heap)).toBe(1);
     });
 
     it("the top block is cut before quick blocks are coalesced, if it is large enough as it is", () => {
@@ -251,10 +250,10 @@ export function blocksSuite(place: Place): void {
     it("quick blocks are coalesced one at a time, until a request fits", () => {
       const { heap, at } = row(5);
       fillTop(heap);
-      for (const i of [0, 2, 4, 3]) heap.deallocate(at[i]!);
-      expect(heap.allocate(200)).toBe(at[3]); // with the block behind it; those freed earlier stay
-      expect(quickCount(heap)).toBe(2);
-      expect([0, 2].map((i) => isQuick(heap, at[i]!))).toEqual([true, true]);
+      for (const i of [0, 4, 3]) heap.deallocate(at[i]!);
+      expect(heap.allocate(200)).toBe(at[3]); // with the block behind it; the one freed earlier stays
+      expect(quickCount(heap)).toBe(1);
+      expect(isQuick(heap, at[0]!)).toBe(true);
     });
 
     it("a quick block before the top block makes it large enough without growing", () => {
@@ -291,54 +290,55 @@ export function blocksSuite(place: Place): void {
       expect(pictureOf(heap, p)).toBe("top");
     });
 
-    /** Two sizes of requests whose blocks are served by the same one of 16 lists. */
+    /** Two sizes of requests whose blocks are in the same quick list. */
     const SAME_LIST = [100, 100 + 240] as const;
 
-    it("a block of another size replaces the only block of a quick list", () => {
+    it("blocks of another size empty a quick list, one by one", () => {
       const heap = plain();
       heap.allocate(1 << 20);
-      const [p, , q] = [SAME_LIST[0], 0, SAME_LIST[1], 0].map((size) => heap.allocate(size)) as [
-        number,
-        number,
-        number,
-      ];
-      heap.deallocate(p);
-      heap.deallocate(q);
-      expect([isQuick(heap, p), isQuick(heap, q)]).toEqual([false, true]);
-      expect(quickCount(heap)).toBe(1);
-      expectSound(heap);
-      expect(heap.allocate(SAME_LIST[1])).toBe(q);
-      expect(heap.allocate(SAME_LIST[0])).toBe(p);
-    });
-
-    it("a quick list of several blocks gives up one when a block of another size is freed", () => {
-      const heap = plain();
-      heap.allocate(1 << 20);
-      const [p, , q, , r] = [SAME_LIST[0], 0, SAME_LIST[0], 0, SAME_LIST[1], 0].map((size) =>
-        heap.allocate(size),
-      ) as [number, number, number, number, number];
+      const [p, , q, , r, , t] = [0, 0, 0, 0, 1, 0, 1, 0].map((which, i) =>
+        heap.allocate(i % 2 === 0 ? SAME_LIST[which]! : 0),
+      ) as [number, number, number, number, number, number, number];
       for (const freed of [p, q, r]) heap.deallocate(freed);
       expect([p, q, r].map((freed) => isQuick(heap, freed))).toEqual([true, false, false]);
       expectSound(heap);
+      heap.deallocate(t);
+      expect([p, q, r, t].map((freed) => isQuick(heap, freed))).toEqual([
+        false,
+        false,
+        false,
+        true,
+      ]);
+      expect(quickCount(heap)).toBe(1);
+      expect(heap.allocate(SAME_LIST[1])).toBe(t);
     });
 
-    it("when quick lists hold 24 blocks, each block that is freed replaces one, of list after list", () => {
-      const { heap } = row(1);
-      const at = Array.from({ length: 30 }, (_, i) => {
-        const p = heap.allocate(100 + 16 * (i % 8));
+    it("coalescing a block of a quick list may free the block before the one that is freed", () => {
+      const heap = plain();
+      heap.allocate(1 << 20);
+      const [p, q] = [...SAME_LIST, 0].map((size) => heap.allocate(size)) as [number, number];
+      heap.deallocate(p);
+      heap.deallocate(q);
+      expect([isQuick(heap, p), isQuick(heap, q)]).toEqual([false, true]);
+      expect(tagsOf(heap.memory, q)).toBe("in use, previous free");
+      expectSound(heap);
+    });
+
+    it("a quick list has room for three blocks; the next one is coalesced at once", () => {
+      const { heap, at } = row(1);
+      const more = Array.from({ length: 2 * QUICK_ROOM }, () => {
+        const p = heap.allocate(100);
         heap.allocate(0);
         return p;
       });
-      for (const p of at) {
+      for (const p of [at[0]!, ...more]) {
         heap.deallocate(p);
         expectSound(heap);
-        expect(isQuick(heap, p)).toBe(true);
       }
-      expect(quickCount(heap)).toBe(MOST_QUICK);
-      expect(at.filter((p) => !isQuick(heap, p))).toHaveLength(at.length - MOST_QUICK);
-      // Not all of them from the same list.
-      const sizes = at.filter((p) => !isQuick(heap, p)).map((p) => at.indexOf(p) % 8);
-      expect(new Set(sizes).size).toBe(sizes.length);
+      expect(quickCount(heap)).toBe(QUICK_ROOM);
+      expect([at[0]!, ...more].map((p) => isQuick(heap, p))).toEqual(
+        [at[0]!, ...more].map((_, i) => i < QUICK_ROOM),
+      );
     });
 
     it("a block of a 64th of the heap or more is coalesced at once", () => {
@@ -375,7 +375,7 @@ export function blocksSuite(place: Place): void {
     it("a reset empties the quick lists", () => {
       const { heap, at } = row(5);
       for (const p of at) heap.deallocate(p);
-      expect(quickCount(heap)).toBe(5);
+      expect(quickCount(heap)).toBe(QUICK_ROOM);
       heap.reset();
       expect(quickCount(heap)).toBe(0);
       expect(pictureOf(heap, heap.base + CONTROL)).toBe("top");

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 
 import { HEADER } from "../../engine/block.ts";
-import { CONTROL } from "../../engine/control.ts";
+import { CONTROL, QUICK_ROOM } from "../../engine/control.ts";
 import {
   expectError,
   expectFilled,
@@ -12,7 +12,6 @@ import {
   FIRST_BREAK,
   mapBytes,
   MAX_SMALL,
-  MOST_QUICK,
   pictureOf,
   plainHeaps,
   quickCount,
@@ -253,10 +252,10 @@ export function growthSuite(place: Place): void {
     it("blocks in quick lists at the end of the heap are coalesced", () => {
       const heap = plain();
       heap.allocate(1 << 20);
-      const at = Array.from({ length: MOST_QUICK }, () => heap.allocate(1000));
+      const at = Array.from({ length: QUICK_ROOM }, () => heap.allocate(1000));
       for (const p of at) heap.deallocate(p);
-      expect(quickCount(heap)).toBe(MOST_QUICK);
-      expect(heap.trim()).toBeGreaterThan(MOST_QUICK * 1000);
+      expect(quickCount(heap)).toBe(QUICK_ROOM);
+      expect(heap.trim()).toBeGreaterThan(QUICK_ROOM * 1000);
       expect(topOf(heap)).toEqual({ address: at[0], size: 0, kind: "top" });
     });
 

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 
 import { HEADER } from "../../engine/block.ts";
-import { CONTROL } from "../../engine/control.ts";
+import { CONTROL, QUICK_ROOM } from "../../engine/control.ts";
 import {
   allocateSlot,
   errorOf,
@@ -16,7 +16,6 @@ import {
   mapBytes,
   MAX_SIZE,
   MAX_SMALL,
-  MOST_QUICK,
   plainHeaps,
   quickCount,
   topOf,
@@ -255,10 +254,12 @@ export function heapSuite(place: Place): void {
   describe("before a request fails", () => {
     it("the blocks in quick lists are coalesced", () => {
       const heap = plain({ pages: 4, small: 8 });
-      const at = Array.from({ length: MOST_QUICK }, (_, i) => heap.allocate(1020 + 16 * (i % 8)));
+      const at = Array.from({ length: 8 * QUICK_ROOM }, (_, i) =>
+        heap.allocate(1020 + 16 * (i % 8)),
+      );
       for (const size of [1000, 9]) while (heap.tryAllocate(size) !== 0) continue;
       for (const p of at) heap.deallocate(p);
-      expect(quickCount(heap)).toBe(MOST_QUICK);
+      expect(quickCount(heap)).toBe(8 * QUICK_ROOM);
       expect(heap.allocate(25_500)).toBe(at[0]); // larger than all but one of them
       expect(quickCount(heap)).toBe(0);
     });

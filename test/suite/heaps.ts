@@ -3,7 +3,7 @@
 import { expect, onTestFinished } from "vitest";
 
 import { HEADER, IN_USE, QUICK } from "../../engine/block.ts";
-import { CELL, GRANULE, QUICK_AT } from "../../engine/control.ts";
+import { CELL, GRANULE, QUICK_LISTS, QUICK_LISTS_AT } from "../../engine/control.ts";
 import type { HeapError, HeapErrorCode } from "../../src/index.ts";
 import { type Block, blocksOf, pictureFrom, word } from "./picture.ts";
 import { type Heap, PAGE, type Place, type PlaceOptions } from "./place.ts";
@@ -18,8 +18,6 @@ export const LARGE = 16384;
 export const LINE = 64;
 /** A remainder smaller than this stays with the block that was split: see engine/blocks.ts. */
 export const LEAST_REMAINDER = 32;
-/** Blocks that the quick lists hold together at most: see engine/blocks.ts. */
-export const MOST_QUICK = 24;
 /** `Symbol.dispose`, or what compilers of `using` take where the platform has none. */
 export const DISPOSE: typeof Symbol.dispose =
   Symbol.dispose ?? (Symbol.for("Symbol.dispose") as never);
@@ -78,7 +76,12 @@ export function fillTop(heap: Heap): number {
 }
 
 /** Number of blocks in quick lists. */
-export const quickCount = (heap: Heap): number => word(heap.memory, heap.base + QUICK_AT);
+export function quickCount(heap: Heap): number {
+  let count = 0;
+  for (let i = 0; i < QUICK_LISTS; i++)
+    count += word(heap.memory, heap.base + QUICK_LISTS_AT + 16 * i);
+  return count;
+}
 
 /** Whether the block at `p` is in a quick list. */
 export const isQuick = (heap: Heap, p: number): boolean =>

@@ -42,7 +42,7 @@ const COLD = [
   "allocateFromSparseSlabs",
   "allocateLargerSlot",
   "deallocateBlock",
-  "freeStray",
+  "freeOutside",
   "freeSlotSlowly",
   "pointerError",
   "strayError",

@@ -49,7 +49,7 @@ const COLD = namesIn({
     "pointerError",
     "deallocateBlock",
     "allocateFromSparseSlabs",
-    "freeStray",
+    "freeOutside",
     "strayError",
     "unusedError",
     "isPreviousFree",

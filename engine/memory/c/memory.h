@@ -162,10 +162,11 @@ HW_INLINE bool hw_hasBit(const hw_heap *hw, u32 address, u32 bit) {
   return (hw_load64(hw, address) >> (bit & 63) & 1) != 0;
 }
 
-/** Whether no bit is set but number `bit`, which is; false if `never` is 1. */
-HW_INLINE bool hw_hasOnly(const hw_heap *hw, u32 address, u32 bit, u32 never) {
-  // A power of two less one does not have the bit.
-  return hw_load64(hw, address) == ((u64)1 << (bit & 63)) - never;
+/** Whether bit number `bit` is set; and, unless `alone` is 1, another one too. */
+HW_INLINE bool hw_hasBitAndMore(const hw_heap *hw, u32 address, u32 bit, u32 alone) {
+  const u64 bits = hw_load64(hw, address);
+  // Flipped, a bit that was set leaves less.
+  return (bits ^ (u64)1 << (bit & 63)) - (1 - alone) < bits;
 }
 
 HW_INLINE void hw_flipBit(hw_heap *hw, u32 address, u32 bit) {

@@ -84,10 +84,11 @@ export function hasBit(address: i32, bit: i32): bool {
   return (load<u64>(address) & ((<u64>1) << (<u64>(<u32>bit)))) != 0;
 }
 
-/** Whether no bit is set but number `bit`, which is; false if `never` is 1. */
-export function hasOnly(address: i32, bit: i32, never: i32): bool {
-  // A power of two less one does not have the bit.
-  return load<u64>(address) == ((<u64>1) << (<u64>(<u32>bit))) - <u64>(<u32>never);
+/** Whether bit number `bit` is set; and, unless `alone` is 1, another one too. */
+export function hasBitAndMore(address: i32, bit: i32, alone: i32): bool {
+  const bits = load<u64>(address);
+  // Flipped, a bit that was set leaves less.
+  return (bits ^ ((<u64>1) << (<u64>(<u32>bit)))) - <u64>(<u32>(1 - alone)) < bits;
 }
 
 export function flipBit(address: i32, bit: i32): void {

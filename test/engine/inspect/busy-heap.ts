@@ -1,7 +1,6 @@
 /** A heap with blocks, slabs and lists of every kind, to break: it reads and writes its words by the offsets of the drawings. */
 
 import { FLAGS, HEADER, IN_USE, QUICK } from "../../../engine/block.ts";
-import * as control from "../../../engine/control.ts";
 import {
   BIN_BITS_AT,
   BIN_COUNT,
@@ -12,10 +11,12 @@ import {
   CELLS_AT,
   CLASS_COUNT,
   CLASS_SHIFT,
+  CURRENT_AT,
   GROUPS_AT,
   QUICK_LISTS,
   QUICK_LISTS_AT,
   ROOT_AT,
+  SLOT_BYTES_AT,
   SLOT_SIZE_AT,
   TOP_AT,
   TOP_END_AT,
@@ -24,7 +25,7 @@ import * as exported from "../../../engine/exports.ts";
 import * as inspector from "../../../engine/inspect/exports.ts";
 import * as seam from "../../../engine/memory/counting.ts";
 import { blocksOf, setWord, word, wordsOf } from "../../suite/picture.ts";
-import { type Engine, PAGE, PINNED, resizable } from "../engines.ts";
+import { type Engine, forgetHeap, PAGE, PINNED, resizable } from "../engines.ts";
 import { DEFAULT_SMALL, FIT, TestHeap } from "../test-heap.ts";
 
 export const engine: Engine = { ...exported, ...inspector };
@@ -80,7 +81,7 @@ export class BusyHeap extends TestHeap {
   constructor(base = 0) {
     const memory = resizable(0);
     seam.mount(memory);
-    control.useHeap(0);
+    forgetHeap();
     exported.heap_create(base, 0, -1, FIT.best, DEFAULT_SMALL);
     super(engine, memory);
     this.at = this.base;
@@ -103,7 +104,7 @@ export class BusyHeap extends TestHeap {
     this.allocate(2 * PAGE);
     for (const p of emptied.slice(32)) this.release(p); // the first requests of a class get blocks
     // Quick lists: two blocks in one, one in another.
-    const quick = [1500, 1500, 1600].map((size) => this.separate(size));
+    const quick = [1500, 1500, 1700].map((size) => this.separate(size));
     this.allocate(5000);
     for (const p of quick) this.release(p);
   }
@@ -219,18 +220,18 @@ export class BusyHeap extends TestHeap {
 
   // Quick lists.
 
-  /** Heads of the quick lists that are not empty, the longest first. */
-  quickHeads(): number[] {
-    const heads = Array.from({ length: QUICK_LISTS }, (_, i) => this.at + QUICK_LISTS_AT + 4 * i);
-    return heads
-      .filter((head) => this.word(head) !== 0)
-      .toSorted((a, b) => this.quickLength(b) - this.quickLength(a));
+  /** Addresses of the quick lists that are not empty, the longest first: the number of blocks, and their addresses. */
+  quickLists(): number[] {
+    return Array.from({ length: QUICK_LISTS }, (_, i) => this.at + QUICK_LISTS_AT + 16 * i)
+      .filter((list) => this.word(list) !== 0)
+      .toSorted((a, b) => this.word(b) - this.word(a));
   }
 
-  quickLength(head: number): number {
-    let length = 0;
-    for (let p = this.word(head); p !== 0; p = this.word(p)) length++;
-    return length;
+  /** Offsets in the control block of the words of quick lists that have no block's address. */
+  unusedInQuickLists(): number[] {
+    return Array.from({ length: QUICK_LISTS }, (_, i) => QUICK_LISTS_AT + 16 * i).flatMap((list) =>
+      [0, 1, 2].slice(this.control(list)).map((number) => list + 4 + 4 * number),
+    );
   }
 
   // The map.
@@ -280,6 +281,16 @@ export class BusyHeap extends TestHeap {
   /** A listed slab that another one follows in its list. */
   followed(): Slab {
     return this.slab("listed", ({ at }) => this.word(at + NEXT) !== 0);
+  }
+
+  /** Writes the current slab of class `c`, for each size that it serves. */
+  setCurrent(c: number, slab: number): void {
+    const bytes = this.word(c + SLOT_SIZE_AT);
+    const sizes = wordsOf(this.memory);
+    for (let size = 0; size <= bytes; size += 8) {
+      if (sizes.getUint8(this.at + SLOT_BYTES_AT + size / 8) === bytes / 8)
+        this.setControl(CURRENT_AT + size / 2, slab);
+    }
   }
 
   /** Class records without a slab. */

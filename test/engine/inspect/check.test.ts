@@ -47,7 +47,7 @@ test("the heap has blocks, slabs and lists of every kind, and is sound", () => {
   expect(lists.some((p) => heap.size(p) < 512 && heap.word(p) !== 0)).toBe(true);
   expect(heap.nodes().some((node) => heap.children(node).length === 2)).toBe(true);
   expect(heap.blocks(IN_USE | FOREIGN)).toHaveLength(1);
-  expect(heap.quickHeads().map((head) => heap.quickLength(head))).toEqual([2, 1]);
+  expect(heap.quickLists().map((list) => heap.word(list))).toEqual([2, 1]);
   expect(heap.blocks(IN_USE | METADATA).length > 3).toBe(PINNED);
 });
 

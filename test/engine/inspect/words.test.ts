@@ -3,13 +3,11 @@
 import { describe, expect, test } from "vitest";
 
 import { HEADER, IN_USE, METADATA } from "../../../engine/block.ts";
-import * as control from "../../../engine/control.ts";
 import {
   BREAK_AT,
   CELL,
   CHUNKS_AT,
   CLASS_COUNT,
-  CLASS_OF_AT,
   CLASS_SHIFT,
   CLASSES_AT,
   CONTROL,
@@ -25,15 +23,15 @@ import {
   PEAK_AT,
   ROOT_AT,
   ROVER_AT,
+  SLOT_BYTES_AT,
   TOP_END_AT,
-  VICTIM_AT,
   WARMUP_AT,
 } from "../../../engine/control.ts";
 import * as exported from "../../../engine/exports.ts";
 import * as seam from "../../../engine/memory/counting.ts";
 import { GROUP } from "../../../engine/slabs.ts";
 import { word, wordsOf } from "../../suite/picture.ts";
-import { brokenIn, PAGE, PINNED, resizable } from "../engines.ts";
+import { brokenIn, forgetHeap, PAGE, PINNED, resizable } from "../engines.ts";
 import { DEFAULT_SMALL, FIT, TestHeap } from "../test-heap.ts";
 import {
   BASE,
@@ -60,9 +58,7 @@ const MAY_DIFFER = new Map<number, string>([
   [PEAK_AT, "the peak may be any footprint above this one"],
   [HIGH_WATER_AT, "the mark may be anywhere above the top block"],
   [ROVER_AT, "next fit checks it before each use"],
-  [VICTIM_AT, "any value leads to one of the quick lists"],
-  [CLASS_OF_AT + 124, "the last bytes of CLASS_OF, see the test of its bytes, and an unused one"],
-  [CLASS_OF_AT + 128, "unused bytes after CLASS_OF"],
+  [SLOT_BYTES_AT + 124, "the last bytes of SLOT_BYTES, and an unused one; its bytes have a test"],
   [NO_SLAB_AT - 4, "unused bytes before NO_SLAB"],
   ...Array.from(
     { length: CLASS_COUNT },
@@ -70,8 +66,11 @@ const MAY_DIFFER = new Map<number, string>([
   ),
   ...Array.from(
     { length: CLASS_COUNT },
-    (_, i) =>
-      [WARMUP_AT + 4 + (i << CLASS_SHIFT), "the unused last word of a class record"] as const,
+    (_, i) => [WARMUP_AT + 4 + (i << CLASS_SHIFT), "an unused word of a class record"] as const,
+  ),
+  ...Array.from(
+    { length: CLASS_COUNT },
+    (_, i) => [WARMUP_AT + 8 + (i << CLASS_SHIFT), "its unused last word"] as const,
   ),
   ...Array.from(
     { length: (CONTROL - HEADER - CLASSES_AT - (CLASS_COUNT << CLASS_SHIFT)) / 4 },
@@ -123,8 +122,9 @@ describe("heap_check detects damage", () => {
   test("to a word of the control block", () => {
     const heap = new BusyHeap();
     const words = Array.from({ length: CONTROL / 4 }, (_, i) => 4 * i);
-    const checked = words.filter((offset) => !MAY_DIFFER.has(offset));
-    expect(words.length - checked.length).toBe(MAY_DIFFER.size);
+    const mayDiffer = new Set([...MAY_DIFFER.keys(), ...heap.unusedInQuickLists()]);
+    const checked = words.filter((offset) => !mayDiffer.has(offset));
+    expect(words.length - checked.length).toBe(mayDiffer.size);
     for (const offset of checked) {
       const values = damagesOf(heap, heap.control(offset));
       expect(undetected(heap, heap.at + offset, values, 4)).toEqual([]);
@@ -132,10 +132,10 @@ describe("heap_check detects damage", () => {
     expect(brokenIn(engine)).toBe("");
   });
 
-  test("to a byte of CLASS_OF", () => {
+  test("to a byte of SLOT_BYTES", () => {
     const heap = new BusyHeap();
     for (let i = 0; i <= (DEFAULT_SMALL + 7) >>> 3; i++) {
-      const at = heap.at + CLASS_OF_AT + i;
+      const at = heap.at + SLOT_BYTES_AT + i;
       const value = wordsOf(heap.memory).getUint8(at);
       const values = [0, 1, value + 1, value + 2, value ^ 128, 255].filter(
         (each) => each !== value,
@@ -201,8 +201,8 @@ describe.runIf(PINNED)("PINNED", () => {
   test("a root that another one replaced is not taken for a group", () => {
     const memory = resizable(0);
     seam.mount(memory);
-    control.useHeap(0);
-    const base = 2 * GROUP - CONTROL; // the first block, the first root, starts at a multiple of GROUP
+    forgetHeap();
+    const base = 4 * GROUP - CONTROL; // the first block, the first root, starts at a multiple of GROUP
     exported.heap_create(base, 0, 0, FIT.best, DEFAULT_SMALL);
     const heap = new TestHeap(engine, memory);
     for (let i = 0; i < 30; i++) heap.allocate(4 * PAGE);

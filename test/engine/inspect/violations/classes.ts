@@ -1,11 +1,6 @@
 /** What breaks the invariants of engine/classes.ts: size classes. */
 
-import {
-  CLASS_COUNT,
-  CLASS_OF_AT,
-  RECIPROCAL_AT,
-  SLOT_SIZE_AT,
-} from "../../../../engine/control.ts";
+import { RECIPROCAL_AT, SLOT_BYTES_AT, SLOT_SIZE_AT } from "../../../../engine/control.ts";
 import { wordsOf } from "../../../suite/picture.ts";
 import type { Violations } from "../violation.ts";
 
@@ -22,8 +17,8 @@ export const classes: Violations = {
     ],
     [
       "C1",
-      "another class for a size",
-      (heap) => wordsOf(heap.memory).setUint8(heap.at + CLASS_OF_AT + 5, CLASS_COUNT - 1),
+      "larger slots for a size",
+      (heap) => wordsOf(heap.memory).setUint8(heap.at + SLOT_BYTES_AT + 5, 8),
     ],
   ],
 };

@@ -37,7 +37,7 @@ export const map: Violations = {
     [
       "M1",
       "the entry of a slab where a quick block starts",
-      (heap) => heap.setEntry(heap.word(heap.quickHeads()[0]!), heap.slabEntry()),
+      (heap) => heap.setEntry(heap.word(heap.quickLists()[0]! + 4), heap.slabEntry()),
     ],
     [
       "M1",

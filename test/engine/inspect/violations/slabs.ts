@@ -170,12 +170,17 @@ export const slabs: Violations = {
     [
       "S6",
       "CURRENT that leads to no slab header",
-      (heap) => heap.set(heap.unused()[0]! + CURRENT_AT, heap.slab("current").at + KIND),
+      (heap) => heap.setCurrent(heap.unused()[0]!, heap.slab("current").at + KIND),
     ],
     [
       "S6",
       "CURRENT that leads to a slab of another class",
-      (heap) => heap.set(heap.unused()[0]! + CURRENT_AT, heap.slab("current").at),
+      (heap) => heap.setCurrent(heap.unused()[0]!, heap.slab("current").at),
+    ],
+    [
+      "S6",
+      "another current slab for one of the sizes of a class",
+      (heap) => heap.setControl(CURRENT_AT, heap.slab("listed").at),
     ],
     ["S6", "a free slot in NO_SLAB", (heap) => heap.setControl(NO_SLAB_AT + BITS, -2)],
     ["S6", "a kind in NO_SLAB", (heap) => heap.setControl(NO_SLAB_AT + KIND, CURRENT)],
@@ -189,7 +194,7 @@ export const slabs: Violations = {
         for (const at of [FIRST_AT, LAST_AT, CELLS_AT]) heap.set(c + at, 0);
         const current = heap.slabs().find((slab) => slab.c === c && slab.state === "current");
         if (current === undefined) return;
-        heap.set(c + CURRENT_AT, heap.at + NO_SLAB_AT);
+        heap.setCurrent(c, heap.at + NO_SLAB_AT);
         heap.set(current.at + KIND, current.kind & ~CURRENT);
       },
     ],
