@@ -78,6 +78,26 @@ describe("samples", () => {
   });
 });
 
+describe("the sample of compare", () => {
+  const { steady } = FIGURES["sample compare"]!;
+  const reportOf = (rows: string[], lines: string): string =>
+    `$ npx heapwright compare\n\n   margin  utilisation  ns/op\n──────\n${rows.join("\n")}\n\n${lines}`;
+  const [low, high] = ["0      93.4%   26.3   56.3 MiB", "auto   93.4%   27.0   56.4 MiB"];
+  const report = reportOf([`*  ${low}`, `   ${high}`], "Least memory and least time: margin 0");
+
+  it("is the same whatever setting is fastest", () => {
+    const other = reportOf(
+      [`*  ${high.replace("27.0", "25.0")}`, `*  ${low}`],
+      "Least memory: margin 0\nLeast time: margin auto\n*: no setting that needs less memory is\nas fast.",
+    );
+    expect(steady!(other)).toBe(steady!(report));
+  });
+
+  it("differs if a setting needs other memory", () => {
+    expect(steady!(report.replace("56.4", "56.5"))).not.toBe(steady!(report));
+  });
+});
+
 it("a table has columns of numbers to the right", () => {
   expect(
     markdown({

@@ -106,11 +106,14 @@ const lost = once(() =>
 
 const COMPARE = ["--fit", "best", "--margin", "0,64K,1M,auto"];
 
-/** Replaces the times in a report of `compare`. They decide the order of rows too, so only the settings are compared. */
+/**
+ * Replaces the times in a report of `compare`. They also decide the order of the rows and the lines below the table, so only the settings
+ * are compared.
+ */
 const withoutOrder = (text: string): string =>
   text
+    .split(/\n\n(?=Least|\*:)/)[0]!
     .split("\n")
-    .filter((line) => !/^(Least|\*:)/.test(line))
     .map((line) => line.replace(/^[* ] /, "").replace(/% +\d+\.\d /, "% "))
     .map((line) => line.replaceAll(/ +/g, " ").replaceAll(/─+/g, "─").trim())
     .toSorted()
