@@ -56,14 +56,14 @@ import { corrupt } from "./errors.ts";
 const TREES: i32 = 32;
 /** Blocks smaller than this are in bins of one size, in bytes. */
 export const LEAST_NODE: i32 = 512;
-/** Stands for the left child of a block that is no node: it is in a node's list. */
+/** In the left-child word of a block that is in a node's list, and no node. */
 export const LISTED: i32 = 1;
 /** A path has fewer steps; only in a tree that was overwritten are there more. */
 const MOST_LEVELS: i32 = 32;
 /** Sizes that a search for an aligned block looks at, before it takes one that fits wherever it starts. */
 const ALIGNED_SIZES: i32 = 2;
 
-/** The number of a word's highest bit. An exclusive or, since the build must not turn it into an address below 0. */
+/** The number of a word's highest bit. `31 ^ n` is `31 - n`; Binaryen would move the subtraction into the offset of a load. */
 function highestBit(word: i32): i32 {
   return leadingZeros(word) ^ 31;
 }
@@ -148,22 +148,22 @@ function clearBinBit(link: i32): void {
   setBinBits(bin >>> 5, binBits(bin >>> 5) & ~(1 << (bin & 31)));
 }
 
-/** Takes a node out of its tree. The next block of its list takes its place, or else a leaf below it. */
+/** Removes a node from its tree. The next block of its list replaces it, or else a leaf below it. */
 function removeNode(p: i32, next: i32, link: i32): void {
-  let heir: i32 = next;
-  if (heir == 0) {
-    heir = leafBelow(p);
-    if (heir == 0) {
+  let replacement: i32 = next;
+  if (replacement == 0) {
+    replacement = leafBelow(p);
+    if (replacement == 0) {
       setFollow(link, 0);
       clearBinBit(link);
       return;
     }
-    setFollow(linkTo(heir), 0);
+    setFollow(linkTo(replacement), 0);
   }
-  setFollow(link, heir);
-  setLinkTo(heir, link);
-  moveChild(p, heir, false);
-  moveChild(p, heir, true);
+  setFollow(link, replacement);
+  setLinkTo(replacement, link);
+  moveChild(p, replacement, false);
+  moveChild(p, replacement, true);
 }
 
 /** A node below `p` that has no children; 0 if `p` has none. */

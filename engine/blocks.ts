@@ -30,7 +30,7 @@ import {
   fit,
   footprint,
   GRANULE,
-  owned,
+  reserved,
   PAGE,
   programBreak,
   quickBlock,
@@ -93,7 +93,7 @@ const LINE: i32 = 64;
 const LEAST_STEP: i32 = 4096;
 const STEP_SHIFT: i32 = 6;
 
-/** Size of the block that is split off `room` bytes for a block of `size` bytes. */
+/** `size`, in whole lines if it is large and `room` bytes are enough: the size of the block that is split off. */
 function sizeWithin(room: i32, size: i32): i32 {
   if (below(size, LARGE)) return size;
   const whole: i32 = roundUp(size, LINE);
@@ -246,7 +246,7 @@ export function growTop(size: i32, alignment: i32, moves: bool): bool {
 /** The same where other code has grown the memory between the break and `start`. */
 function growBehind(start: i32, size: i32, alignment: i32): bool {
   const from: i32 = programBreak();
-  const left: i32 = owned() - from;
+  const left: i32 = reserved() - from;
   if (!below(left, PAGE) && moveBreak(from, left, 0)) return growTop(size, alignment, true);
   const before: i32 = top();
   const p: i32 = start + GRANULE;
@@ -265,7 +265,7 @@ function placeTopEnd(least: i32): void {
   const stop: i32 = programBreak();
   if (PINNED) return moveTopEnd(stop);
   let room: i32 = roundUp(mapBytes(least) + (footprint() >>> STEP_SHIFT), LEAST_STEP);
-  room += -(least + room) & (LEAST_STEP - 1);
+  room = roundUp(least + room, LEAST_STEP) - least;
   if (below(stop - least, room)) room = stop - least;
   const end: i32 = least + room - mapBytes(least + room);
   moveTopEnd(below(end, least) ? least : end);
@@ -533,14 +533,14 @@ export function growInPlace(p: i32, size: i32): bool {
   if (next == top()) return growIntoTop(p, size);
   const n: i32 = header(next);
   if ((n & IN_USE) != 0 || below(sizeIn(n), more)) return false;
-  const after: i32 = takeNext(next);
+  const after: i32 = removeFree(next);
   setHeader(p, after - p, h & FLAGS);
   shrinkBlock(p, size);
   return true;
 }
 
-/** Takes the free block at `p` out of its bin, to be part of the block before it; returns the address of the block behind it. */
-function takeNext(p: i32): i32 {
+/** Removes the free block at `p`, which becomes part of the block before it; returns the address of the block behind it. */
+function removeFree(p: i32): i32 {
   const after: i32 = (p + sizeOf(p)) | 0;
   remove(p, sizeOf(p));
   removeStart(p, after);
@@ -575,12 +575,12 @@ export function slideDown(p: i32, size: i32): i32 {
   const q: i32 = (p - previousSize(p)) | 0;
   const next: i32 = (p + sizeIn(h)) | 0;
   const n: i32 = header(next);
-  const joins: bool = (n & IN_USE) == 0 && next != top();
-  const after: i32 = joins ? (next + sizeIn(n)) | 0 : next;
+  const isNextFree: bool = (n & IN_USE) == 0 && next != top();
+  const after: i32 = isNextFree ? (next + sizeIn(n)) | 0 : next;
   if (below(after - q, size)) return 0;
   remove(q, p - q);
   removeStart(p, next);
-  if (joins) takeNext(next);
+  if (isNextFree) removeFree(next);
   copy(q, p, sizeIn(h) - HEADER);
   setHeader(q, after - q, (h & FLAGS) | PREVIOUS_IN_USE);
   shrinkBlock(q, size);

@@ -12,7 +12,7 @@
 //       20  FIT          BEST_FIT, FIRST_FIT or NEXT_FIT
 //       24  LIMIT        the break never goes beyond it
 //       28  MARGIN       bytes to take beyond what is needed when the break moves; -1: a share of the heap
-//       32  OWNED        memory below it is the heap's; new memory beyond it was grown by other code
+//       32  RESERVED     memory below it is the heap's; new memory beyond it was grown by other code
 //       36  MOVES        how often the break was set: once at the start, then by each move up
 //       40  PEAK         largest footprint so far
 //       44  FOREIGN      bytes of foreign regions between the base and the break
@@ -42,7 +42,7 @@
 // Invariants (inspect/check.ts proves them, test/engine/check.test.ts breaks each):
 //   H1  the control block starts with MAGIC; FIT and SMALL are valid; the break is a multiple of 16 and not above the limit
 //   H2  FOREIGN is the sum of the foreign regions, and PEAK is not below the footprint
-//   H3  the memory up to the break exists and is the heap's: OWNED is not below it
+//   H3  the memory up to the break exists and is the heap's: RESERVED is not below it
 
 import { below, load32, load8, store32, store8, zero } from "#memory";
 
@@ -86,8 +86,8 @@ export const SMALL_AT: i32 = BREAK_AT + WORD;
 export const FIT_AT: i32 = SMALL_AT + WORD;
 export const LIMIT_AT: i32 = FIT_AT + WORD;
 export const MARGIN_AT: i32 = LIMIT_AT + WORD;
-export const OWNED_AT: i32 = MARGIN_AT + WORD;
-export const MOVES_AT: i32 = OWNED_AT + WORD;
+export const RESERVED_AT: i32 = MARGIN_AT + WORD;
+export const MOVES_AT: i32 = RESERVED_AT + WORD;
 export const PEAK_AT: i32 = MOVES_AT + WORD;
 export const FOREIGN_AT: i32 = PEAK_AT + WORD;
 export const HIGH_WATER_AT: i32 = FOREIGN_AT + WORD;
@@ -149,7 +149,7 @@ export function createControl(
   at: i32,
   programBreak: i32,
   limit: i32,
-  owned: i32,
+  reserved: i32,
   margin: i32,
   fit: i32,
   small: i32,
@@ -157,7 +157,7 @@ export function createControl(
   zero(at, CONTROL);
   store32(at + BREAK_AT, programBreak);
   store32(at + LIMIT_AT, limit);
-  store32(at + OWNED_AT, owned);
+  store32(at + RESERVED_AT, reserved);
   store32(at + MARGIN_AT, margin);
   store32(at + FIT_AT, fit);
   store32(at + SMALL_AT, small == 0 ? 0 : small + 1);
@@ -215,12 +215,12 @@ export function marginSetting(): i32 {
   return load32(heap + MARGIN_AT);
 }
 
-export function owned(): i32 {
-  return load32(heap + OWNED_AT);
+export function reserved(): i32 {
+  return load32(heap + RESERVED_AT);
 }
 
-export function setOwned(address: i32): void {
-  store32(heap + OWNED_AT, address);
+export function setReserved(address: i32): void {
+  store32(heap + RESERVED_AT, address);
 }
 
 export function breakMoves(): i32 {

@@ -27,7 +27,10 @@ export function report(code: i32): i32 {
   return code;
 }
 
-/** Stops the call: the heap's metadata was overwritten, and going on could write outside the heap. */
+/**
+ * Stops the call: the heap's metadata was overwritten, and going on could write outside the heap. A call that finds such damage before
+ * it has written anything returns CORRUPT instead.
+ */
 export function corrupt(): void {
   lastError = CORRUPT;
   trap();

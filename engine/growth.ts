@@ -1,6 +1,6 @@
 // The program break: where the heap's memory ends, and the functions that move it once the heap exists.
 //
-// Memory below OWNED is the heap's: what it was created with and what it has grown itself. Memory that appears beyond OWNED
+// Memory below RESERVED is the heap's: what it was created with and what it has grown itself. Memory that appears beyond RESERVED
 // was grown by other code, which uses it. The heap then continues behind it, and what lies between is a foreign region. A heap
 // with a limit owns all memory up to there, whoever grows it: so several heaps can share one memory.
 
@@ -12,14 +12,14 @@ import {
   GRANULE,
   limit,
   marginSetting,
-  owned,
+  reserved,
   PAGE,
   peak,
   programBreak,
   roundUp,
   setBreakMoves,
   setForeignBytes,
-  setOwned,
+  setReserved,
   setPeak,
   setProgramBreak,
 } from "./control.ts";
@@ -51,8 +51,8 @@ export function targetBreak(from: i32, least: i32, margin: i32, highest: i32): i
 /** Where `bytes` more would start: at the break, or behind memory that other code has grown. */
 export function startFor(bytes: i32): i32 {
   const end: i32 = memoryEnd();
-  const isForeign: bool = below(owned(), end) && below(end, limit);
-  return isForeign && below(owned() - programBreak(), bytes) ? end : programBreak();
+  const isForeign: bool = below(reserved(), end) && below(end, limit);
+  return isForeign && below(reserved() - programBreak(), bytes) ? end : programBreak();
 }
 
 /**
@@ -71,7 +71,7 @@ export function moveBreak(start: i32, bytes: i32, margin: i32): bool {
   let target: i32 = targetBreak(start, least, margin, limit);
   if (target == 0) return false;
   // Up to the memory of other code.
-  if (start == from && below(owned(), end) && below(owned(), target)) target = owned();
+  if (start == from && below(reserved(), end) && below(reserved(), target)) target = reserved();
   if (below(end, target)) {
     if (!growTo(target)) {
       if (margin != 0) return false;
@@ -79,8 +79,8 @@ export function moveBreak(start: i32, bytes: i32, margin: i32): bool {
       if (!growTo(target)) return false;
     }
     const grown: i32 = below(limit, memoryEnd()) ? limit : memoryEnd();
-    if (below(owned(), grown)) setOwned(grown);
-  } else if (below(owned(), target)) setOwned(target);
+    if (below(reserved(), grown)) setReserved(grown);
+  } else if (below(reserved(), target)) setReserved(target);
   if (start != from) setForeignBytes(foreignBytes() + start - from);
   notePosition(target);
   setBreakMoves(breakMoves() + 1);
@@ -100,6 +100,6 @@ export function canLowerBreak(): bool {
 /** Moves the break down to `address`; see `canLowerBreak`. */
 export function lowerBreak(address: i32): void {
   shrinkTo(address);
-  if (below(address, owned()) && owned() != limit) setOwned(address);
+  if (below(address, reserved()) && reserved() != limit) setReserved(address);
   notePosition(address);
 }

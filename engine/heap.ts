@@ -74,7 +74,7 @@ import {
   isHeap,
   limit,
   markCreated,
-  owned,
+  reserved,
   programBreak,
   roundUp,
   setWarmup,
@@ -137,9 +137,9 @@ import {
   slotError,
   slotsEnd,
   splitSparse,
-  takeHeader,
-  takePartial,
-  takeSlot,
+  popHeader,
+  popPartial,
+  allocateFromSlab,
 } from "./slabs.ts";
 
 /** Largest size that slabs serve unless the heap is created with another, in bytes. */
@@ -201,7 +201,7 @@ export function attach(base: i32): i32 {
 
 /** Whether the settings that an engine remembers are valid: a limit is in the control block twice. */
 function areSettingsSound(): bool {
-  return !below(MAX_SMALL + 1, small) && (limit == HIGHEST_BREAK || limit == owned());
+  return !below(MAX_SMALL + 1, small) && (limit == HIGHEST_BREAK || limit == reserved());
 }
 
 /** A module that never created a heap gets one at the end of its memory. */
@@ -333,7 +333,7 @@ function allocateSmall(room: i32, size: i32, alignment: i32): i32 {
     return allocateSlot(room, size, alignment);
   }
   const c: i32 = classFor(room);
-  let slab: i32 = takePartial(c);
+  let slab: i32 = popPartial(c);
   const isWarm: bool = warmup(c) >= WARMUP_REQUESTS;
   if (slab == 0 && isWarm) slab = allocateSlab(c, blockSizeFor(size));
   if (slab == 0) {
@@ -344,7 +344,7 @@ function allocateSmall(room: i32, size: i32, alignment: i32): i32 {
     return p;
   }
   makeCurrent(c, slab);
-  return takeSlot(slab);
+  return allocateFromSlab(slab);
 }
 
 /** Allocates an empty slab for a class; or 0. `needed`: size of a block that would serve the request instead. */
@@ -378,12 +378,12 @@ function allocateSmallerCells(c: i32): i32 {
 
 /** A slab header in a group; or 0. */
 function allocateHeader(): i32 {
-  const slab: i32 = takeHeader();
+  const slab: i32 = popHeader();
   if (slab != 0) return slab;
   const group: i32 = allocateBlock(GROUP, GROUP);
   if (group == 0) return 0;
   createGroup(group);
-  return takeHeader();
+  return popHeader();
 }
 
 /** The last resort of a small request: a slot of a larger class. */
@@ -393,12 +393,12 @@ function allocateLargerSlot(c: i32, alignment: i32): i32 {
     if (!below(c, larger) || (slotSize(larger) & (alignment - 1)) != 0) continue;
     let slab: i32 = currentSlab(larger);
     if (!hasFreeSlot(slab)) {
-      slab = takePartial(larger);
+      slab = popPartial(larger);
       if (slab == 0) continue;
       makeCurrent(larger, slab);
     }
     if (!isSlabHeader(slab)) corrupt();
-    return takeSlot(slab);
+    return allocateFromSlab(slab);
   }
   return fail(OUT_OF_MEMORY);
 }

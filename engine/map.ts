@@ -49,7 +49,7 @@ import {
   heap,
   isHeap,
   limit,
-  owned,
+  reserved,
   programBreak,
   root,
   roundUp,
@@ -107,7 +107,7 @@ export function isHeapSound(): bool {
   const stop: i32 = programBreak();
   if (!isHeap(heap) || ((top() | end | stop) & (GRANULE - 1)) != 0) return false;
   if (below(top(), first) || below(end, top()) || below(stop, end)) return false;
-  if (below(memoryEnd(), stop) || below(limit, stop) || below(owned(), stop)) return false;
+  if (below(memoryEnd(), stop) || below(limit, stop) || below(reserved(), stop)) return false;
   return PINNED ? !below(root(), first) && below(root(), top()) : !below(stop - end, mapBytes(end));
 }
 

@@ -208,7 +208,7 @@ export function hasFreeSlot(slab: i32): bool {
 }
 
 /** Allocates the lowest free slot of a slab that has one. */
-export function takeSlot(slab: i32): i32 {
+export function allocateFromSlab(slab: i32): i32 {
   const slot: i32 = firstFreeSlot(slab);
   const bytes: i32 = slotSize(classOf(slab));
   const p: i32 = baseOf(slab) + multiply(slot, bytes);
@@ -223,7 +223,7 @@ export function endsInSlab(p: i32, bytes: i32, slab: i32): bool {
 }
 
 /** The first slab of a class that has free slots and is not current, taken out of the list; 0 if there is none. */
-export function takePartial(c: i32): i32 {
+export function popPartial(c: i32): i32 {
   const slab: i32 = firstPartial(c);
   if (slab != 0) unlink(c, slab);
   return slab;
@@ -281,7 +281,7 @@ export function freeSlot(p: i32, slab: i32): i32 {
   const kind: i32 = kindOf(slab);
   const reciprocal: i32 = kind >>> KIND_SHIFT;
   const product: i32 = multiply(p - baseOf(slab), reciprocal);
-  // Nothing is below the 0 of a full slab.
+  // The reciprocal of a full slab is 0, so no slot starts at `p`.
   if (!startsSlot(product, reciprocal)) return freeSlotSlowly(p, slab);
   const bits: i32 = bitsOf(slab);
   const slot: i32 = slotIn(product);
@@ -469,8 +469,8 @@ export function forgetSlabs(): void {
 //
 // Not in the PINNED layout, where headers do not move.
 
-/** Slabs of a class that one call looks at. */
-const LOOKED: i32 = 2;
+/** Slabs of a class that one call tries to split. */
+const SLABS_TRIED: i32 = 2;
 /** A slab is sparse if less than this part of its slots is in use: a quarter. */
 const SPARSE_SHIFT: i32 = 2;
 
@@ -478,8 +478,8 @@ const SPARSE_SHIFT: i32 = 2;
 export function splitSparse(c: i32): bool {
   let freed: bool = false;
   const last: i32 = lastPartial(c);
-  for (let left: i32 = LOOKED; left > 0 && firstPartial(c) != 0; left--) {
-    const slab: i32 = takePartial(c);
+  for (let left: i32 = SLABS_TRIED; left > 0 && firstPartial(c) != 0; left--) {
+    const slab: i32 = popPartial(c);
     const used: i32 = bitCount(bitsOf(slab));
     const isSparse: bool = used != 0 && used << SPARSE_SHIFT < slotCount(slab);
     if (isSparse && splitSlab(c, slab)) freed = true;
@@ -615,7 +615,7 @@ export function headerAt(group: i32, index: i32): i32 {
 }
 
 /** A header of a group for a new slab; 0 if there is no group with a free one. */
-export function takeHeader(): i32 {
+export function popHeader(): i32 {
   const group: i32 = firstGroup();
   if (group == 0) return 0;
   const index: i32 = firstClear(group);

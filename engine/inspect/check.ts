@@ -50,7 +50,7 @@ import {
   lastPartial,
   limitSetting,
   noSlab,
-  owned,
+  reserved,
   peak,
   programBreak,
   QUICK_LISTS,
@@ -152,7 +152,7 @@ function checkControl(): i32 {
   if (!isHeap(heap) || fit() < 0 || fit() > NEXT_FIT) return found(H + 1, heap);
   if (setting < 0 || setting > MAX_SMALL + 1 || setting != small) return found(H + 1, heap);
   if ((stop & (GRANULE - 1)) != 0 || below(limitSetting(), stop)) return found(H + 1, heap);
-  if (below(owned(), stop)) return found(H + 3, heap);
+  if (below(reserved(), stop)) return found(H + 3, heap);
   if (below(memoryEnd(), stop)) return found(H + 3, heap);
   const end: i32 = topEnd();
   if (((top() | end) & (GRANULE - 1)) != 0 || below(top(), first) || below(end, top()))

@@ -268,7 +268,7 @@ describe("heapwright.c", () => {
   test("has the invariants and pictures of the engine, and no code that is switched off", () => {
     expect(shipped).toContain("//   B3  a free block repeats its size in its last word\n");
     expect(shipped).toContain("┌────────┬────────┬────────┬");
-    expect(shipped).not.toMatch(/hw_assertThat\(hw|hw_takeHeader|PINNED \?/);
+    expect(shipped).not.toMatch(/hw_assertThat\(hw|hw_popHeader|PINNED \?/);
   });
 
   test.each(compilers)("%s has nothing to warn of", { timeout: 120_000 }, (by) => {

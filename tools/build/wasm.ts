@@ -61,7 +61,7 @@ const COLD = namesIn({
     "walkToFit",
     "freeBlock",
     "freeUpTo",
-    "takeNext",
+    "removeFree",
     "growInPlace",
     "slideDown",
     "shrinkBlock",

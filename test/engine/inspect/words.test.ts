@@ -19,7 +19,7 @@ import {
   MARGIN_AT,
   MOVES_AT,
   NO_SLAB_AT,
-  OWNED_AT,
+  RESERVED_AT,
   PEAK_AT,
   ROOT_AT,
   ROVER_AT,
@@ -49,11 +49,11 @@ import {
 
 /** Words of the control block that may have other values, by offset. */
 const MAY_DIFFER = new Map<number, string>([
-  [BREAK_AT, "the break is anywhere between the end of the map and OWNED"],
+  [BREAK_AT, "the break is anywhere between the end of the map and RESERVED"],
   [FIT_AT, "a setting: another fit is valid"],
   [LIMIT_AT, "a setting: any limit above the break is valid"],
   [MARGIN_AT, "a setting: any margin is valid"],
-  [OWNED_AT, "OWNED is anywhere above the break"],
+  [RESERVED_AT, "RESERVED is anywhere above the break"],
   [MOVES_AT, "a counter"],
   [PEAK_AT, "the peak may be any footprint above this one"],
   [HIGH_WATER_AT, "the mark may be anywhere above the top block"],

@@ -7,7 +7,7 @@ import {
   FOREIGN_AT,
   LIMIT_AT,
   MAGIC_AT,
-  OWNED_AT,
+  RESERVED_AT,
   PEAK_AT,
   SMALL_AT,
 } from "../../../../engine/control.ts";
@@ -40,7 +40,7 @@ export const control: Violations = {
       "a peak below the footprint",
       (heap) => heap.setControl(PEAK_AT, heap.engine.heap_stat(0) - 16),
     ],
-    ["H3", "OWNED below the break", (heap) => heap.setControl(OWNED_AT, heap.breakAt - 16)],
+    ["H3", "RESERVED below the break", (heap) => heap.setControl(RESERVED_AT, heap.breakAt - 16)],
     [
       "H3",
       "a memory that ends below the break",
