@@ -6,7 +6,7 @@ import { HEADER, IN_USE, QUICK } from "../../engine/block.ts";
 import { CELL, GRANULE, QUICK_LISTS, QUICK_LISTS_AT } from "../../engine/control.ts";
 import type { HeapError, HeapErrorCode } from "../../src/index.ts";
 import { type Block, blocksOf, pictureFrom, word } from "./picture.ts";
-import { type Heap, PAGE, type Place, type PlaceOptions } from "./place.ts";
+import { type Heap, type MemoryKind, PAGE, type Place, type PlaceOptions } from "./place.ts";
 
 /** The break of a new heap at base 0. */
 export const FIRST_BREAK = PAGE;
@@ -73,6 +73,16 @@ export function fillTop(heap: Heap): number {
   expect(heap.allocate(size - HEADER)).toBe(address);
   expect(topOf(heap).size).toBe(0);
   return size;
+}
+
+/** Number of blocks and slots in use. */
+export const usedBlocks = (heap: Heap): number => heap.stats().usedBlocks;
+
+/** Makes the memory of a heap grow, if memories of its kind do. */
+export function growMemory(heap: Heap, kind: MemoryKind): void {
+  const before = heap.buffer.byteLength;
+  heap.deallocate(heap.allocate(8 * PAGE));
+  if (kind.grows) expect(heap.buffer.byteLength).toBeGreaterThan(before);
 }
 
 /** Number of blocks in quick lists. */

@@ -9,6 +9,7 @@
 // freed: cleared from the top down before R is loaded, set from the bottom up after R was written.
 
 import { bitsOf, broken, type Go, lowestBit, type Model, numbered } from "./explore.ts";
+import { threadsFrom } from "./threads.ts";
 
 export type BlockFault =
   /** R is loaded before DIRTY is cleared. */
@@ -101,11 +102,7 @@ const NAMES = Object.keys(AT);
 export function blocks(options: BlockOptions): Model {
   const { threads, blocks: count, deaths, lockless = 0, fault } = options;
   const all = (1 << count) - 1;
-  const at = (thread: number): number => THREADS + WIDTH * thread;
-  const forEach = (see: (thread: number, at: number) => void): void => {
-    for (let thread = 0; thread < threads; thread++) see(thread, at(thread));
-  };
-  const idle = (s: Uint8Array, o: number): void => void s.fill(0, o, o + WIDTH);
+  const { at, end, forEach, reset } = threadsFrom(THREADS, WIDTH, threads);
   const isFreeing = (step: number): boolean => step >= AT["load R"] && step <= AT["swap R"];
   const note = (s: Uint8Array, me: number, block: number, event: number): void =>
     forEach((thread, o) => {
@@ -146,7 +143,7 @@ export function blocks(options: BlockOptions): Model {
       case AT["load G"]:
         if ((s[G]! ^ s[o + SEEN]!) & bit) return goto(AT["swap R"]);
         if (!(s[o + EVENTS]! & WAS_FREE)) broken("a right free is refused");
-        return idle(s, o);
+        return reset(s, o);
       case AT["swap R"]: {
         if (s[R] !== s[o + SEEN]) {
           s[o + SEEN] = 0;
@@ -180,17 +177,17 @@ export function blocks(options: BlockOptions): Model {
         return goto(AT["log S"]);
       case AT["look at dirty"]:
         if (!s[DIRTY]) return goto(AT["set dirty"]);
-        return fault === "top hint first" ? idle(s, o) : goto(AT["look at top"]);
+        return fault === "top hint first" ? reset(s, o) : goto(AT["look at top"]);
       case AT["set dirty"]:
         s[DIRTY] = 1;
-        return fault === "top hint first" ? idle(s, o) : goto(AT["look at top"]);
+        return fault === "top hint first" ? reset(s, o) : goto(AT["look at top"]);
       case AT["look at top"]:
         if (!s[TOP]) return goto(AT["set top"]);
-        return fault === "top hint first" ? goto(AT["look at dirty"]) : idle(s, o);
+        return fault === "top hint first" ? goto(AT["look at dirty"]) : reset(s, o);
       case AT["set top"]:
         s[TOP] = 1;
-        return fault === "top hint first" ? goto(AT["look at dirty"]) : idle(s, o);
-      // The holder gives one block back, and hints at the rest again.
+        return fault === "top hint first" ? goto(AT["look at dirty"]) : reset(s, o);
+      // The holder returns one block to the free ones, and hints at the rest again.
       case AT["drain: look at top"]:
         return goto(s[TOP] ? AT["clear top"] : AT.choose);
       case AT["clear top"]:
@@ -255,7 +252,7 @@ export function blocks(options: BlockOptions): Model {
         return goto(AT.unlock);
       case AT.unlock:
         s[LOCK] = 0;
-        return idle(s, o);
+        return reset(s, o);
       case AT["undo second"]:
         undo(s, 1);
         return goto(AT["undo first"]);
@@ -277,7 +274,7 @@ export function blocks(options: BlockOptions): Model {
         return goto(AT.bury);
       case AT.bury:
         forEach((thread, other) => {
-          if (s[o + SEEN]! & (1 << thread)) idle(s, other);
+          if (s[o + SEEN]! & (1 << thread)) reset(s, other);
         });
         s[o + SEEN] = 0;
         return goto(AT["drain: look at top"]);
@@ -317,7 +314,7 @@ export function blocks(options: BlockOptions): Model {
 
   return {
     name: `blocks: ${threads} threads${lockless ? ` (${lockless} never lock)` : ""}, ${count} blocks, ${deaths} deaths${fault ? `; fault: ${fault}` : ""}`,
-    width: THREADS + WIDTH * threads,
+    width: end,
     moves(s, go) {
       forEach((me, o) => {
         const step = s[o + STEP]!;
@@ -330,7 +327,7 @@ export function blocks(options: BlockOptions): Model {
             `${name}dies before: ${NAMES[step]}`,
             (n) => {
               n[DEATHS]!++;
-              idle(n, o);
+              reset(n, o);
               n[o + STEP] = AT.dead;
             },
             true,

@@ -8,6 +8,7 @@
 // A thread that takes the lock over from a dead one undoes what the log has, last to first, and goes on. Threads die at any step.
 
 import { broken, type Model, numbered } from "./explore.ts";
+import { threadsFrom } from "./threads.ts";
 
 export type LockFault =
   /** A takeover and a recovery without a new epoch. */
@@ -97,10 +98,7 @@ const PROOF = ["is proved dead: state", "is proved dead: lock", "is proved dead:
 
 export function lock(options: LockOptions): Model {
   const { threads, rounds, deaths, tryOnly = 0, reuse = false, fault } = options;
-  const at = (thread: number): number => THREADS + WIDTH * thread;
-  const forEach = (see: (thread: number, at: number) => void): void => {
-    for (let thread = 0; thread < threads; thread++) see(thread, at(thread));
-  };
+  const { at, end, forEach, reset } = threadsFrom(THREADS, WIDTH, threads);
   const isInside = (step: number): boolean =>
     (step >= AT["log A"] && step <= AT["release: swap"]) ||
     (step >= AT.undo && step <= AT["free the places"]);
@@ -157,7 +155,7 @@ export function lock(options: LockOptions): Model {
     switch (s[o + STEP]) {
       case AT["load the lock"]:
         if (s[o + ROUND] === rounds) {
-          s.fill(0, o, o + WIDTH);
+          reset(s, o);
           return goto(AT.done);
         }
         for (let i = 0; i < 4; i++) s[o + SEEN + i] = s[HOLDER + i]!;
@@ -255,7 +253,7 @@ export function lock(options: LockOptions): Model {
       case AT["free the places"]:
         forEach((thread, other) => {
           if (s[other + STEP] !== AT["proved dead"] || s[HOLDER] === thread + 1) return;
-          s.fill(0, other, other + WIDTH);
+          reset(s, other);
           s[other + STEP] = reuse ? AT["load the lock"] : AT.buried;
           if (reuse) s[other + ROUND] = rounds - 1;
         });
@@ -282,7 +280,7 @@ export function lock(options: LockOptions): Model {
 
   return {
     name: `lock: ${threads} threads${tryOnly ? ` (${tryOnly} never wait)` : ""}, ${rounds} rounds, ${deaths} deaths${reuse ? ", places used again" : ""}${fault ? `; fault: ${fault}` : ""}`,
-    width: THREADS + WIDTH * threads,
+    width: end,
     moves(s, go) {
       forEach((me, o) => {
         const step = s[o + STEP]!;
@@ -299,7 +297,7 @@ export function lock(options: LockOptions): Model {
                 n[DIED] = 1;
                 return;
               }
-              n.fill(0, o, o + WIDTH);
+              reset(n, o);
               n[o + STEP] = AT.dead;
             },
             true,

@@ -9,6 +9,7 @@
 // Left out: the class's list, cells, empty slabs. A slab that is marked FULL stands for one that no list holds.
 
 import { bitsOf, broken, lowestBit, type Model, numbered } from "./explore.ts";
+import { threadsFrom } from "./threads.ts";
 
 export type SlotFault =
   /** A plain store in place of the compare-and-swap. */
@@ -91,11 +92,7 @@ const NAMES = Object.keys(AT);
 export function slots(options: SlotOptions): Model {
   const { threads, slots: count, deaths, isLegal = false, fault } = options;
   const all = (1 << count) - 1;
-  const at = (thread: number): number => THREADS + WIDTH * thread;
-  const forEach = (see: (thread: number, at: number) => void): void => {
-    for (let thread = 0; thread < threads; thread++) see(thread, at(thread));
-  };
-  const idle = (s: Uint8Array, o: number): void => void s.fill(0, o, o + WIDTH);
+  const { at, end, forEach, reset } = threadsFrom(THREADS, WIDTH, threads);
   const isFreeing = (step: number): boolean => step >= AT.whose && step <= AT["swap R"];
   /** Notes an event of a slot for all other calls that are about to free it. */
   const note = (s: Uint8Array, me: number, slot: number, event: number): void =>
@@ -129,7 +126,7 @@ export function slots(options: SlotOptions): Model {
 
   function refused(s: Uint8Array, o: number): void {
     if (!(s[o + EVENTS]! & WAS_FREE)) broken("a right free is refused");
-    idle(s, o);
+    reset(s, o);
   }
 
   /** What a thread does next, one store or load at a time. */
@@ -141,14 +138,14 @@ export function slots(options: SlotOptions): Model {
     switch (s[o + STEP]) {
       case AT.take:
         s[G] = s[o + SEEN]! ^ bit; // the commit
-        idle(s, o);
+        reset(s, o);
         return allocated(s, me, slot);
       case AT["mark full"]:
         s[FULL] = 1;
-        return idle(s, o);
+        return reset(s, o);
       case AT.unmark:
         s[FULL] = 0;
-        return idle(s, o);
+        return reset(s, o);
       case AT.whose:
         if (s[OWNER] === me + 1) return goto(AT["own look"]);
         return goto(fault === "look at DIRTY early" ? AT["look early"] : AT["load R"]);
@@ -159,7 +156,7 @@ export function slots(options: SlotOptions): Model {
       case AT["own flip"]: {
         s[G] = s[o + SEEN]! ^ bit; // the commit
         const result = freed(s, me, slot, true);
-        idle(s, o);
+        reset(s, o);
         if (s[FULL]) goto(AT.unmark);
         return result;
       }
@@ -180,16 +177,16 @@ export function slots(options: SlotOptions): Model {
         } else s[R]! ^= bit; // the commit
         const wasDirty = (s[o + EVENTS]! & DIRTY_BEFORE) !== 0;
         const result = freed(s, me, slot, false);
-        idle(s, o);
+        reset(s, o);
         if (fault !== "look at DIRTY early") goto(AT["look at dirty"]);
         else if (!wasDirty) goto(AT["set dirty"]);
         return result;
       }
       case AT["look at dirty"]:
-        return s[DIRTY] ? idle(s, o) : goto(AT["set dirty"]);
+        return s[DIRTY] ? reset(s, o) : goto(AT["set dirty"]);
       case AT["set dirty"]:
         s[DIRTY] = 1;
-        return idle(s, o);
+        return reset(s, o);
       case AT["clear dirty"]:
         if (fault === "clear DIRTY late") {
           s[o + SEEN] = s[G]! ^ s[R]!;
@@ -205,7 +202,7 @@ export function slots(options: SlotOptions): Model {
         return goto(AT["set full"]);
       case AT["set full"]:
         s[FULL] = s[o + SEEN] === all ? 1 : 0;
-        return idle(s, o);
+        return reset(s, o);
       // With the lock: recovery of those that are proved dead now; then the slab may change hands.
       case AT["find dead"]:
         forEach((thread, other) => {
@@ -222,13 +219,13 @@ export function slots(options: SlotOptions): Model {
         return goto(AT.bury);
       case AT.bury:
         forEach((thread, other) => {
-          if (s[o + SEEN]! & (1 << thread)) idle(s, other);
+          if (s[o + SEEN]! & (1 << thread)) reset(s, other);
         });
         s[o + SEEN] = 0;
         return goto(AT.choose);
       case AT.unlock:
         s[LOCK] = 0;
-        idle(s, o);
+        reset(s, o);
         // An adopted slab is looked at once.
         return s[OWNER] === me + 1 ? goto(AT["clear dirty"]) : undefined;
     }
@@ -275,7 +272,7 @@ export function slots(options: SlotOptions): Model {
 
   return {
     name: `slots: ${threads} threads, ${count} slots, ${deaths} deaths${isLegal ? ", no double frees" : ""}${fault ? `; fault: ${fault}` : ""}`,
-    width: THREADS + WIDTH * threads,
+    width: end,
     start: (s) => void (s[OWNER] = 1),
     moves(s, go) {
       forEach((me, o) => {
@@ -293,7 +290,7 @@ export function slots(options: SlotOptions): Model {
                 if (n[OWNER] === me + 1) n[OWNER] = 0;
                 return;
               }
-              idle(n, o);
+              reset(n, o);
               n[o + STEP] = AT.dead;
             },
             true,
@@ -312,7 +309,7 @@ export function slots(options: SlotOptions): Model {
           });
         go(`${name}unlocks`, (n) => {
           n[LOCK] = 0;
-          idle(n, o);
+          reset(n, o);
         });
       });
     },

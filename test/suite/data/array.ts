@@ -3,20 +3,11 @@
 import { expect, it } from "vitest";
 
 import type { HeapArray } from "../../../src/index.ts";
-import { DISPOSE, expectError, MAX_SIZE } from "../heaps.ts";
-import { type Heap, PAGE, type Place } from "../place.ts";
+import { DISPOSE, expectError, growMemory, MAX_SIZE, usedBlocks } from "../heaps.ts";
+import { PAGE, type Place } from "../place.ts";
 
 export function arraySuite(place: Place): void {
   const { makeHeap, kind } = place;
-
-  const live = (heap: Heap): number => heap.stats().usedBlocks;
-
-  /** Makes the heap's memory grow, if it can. */
-  function grow(heap: Heap): void {
-    const before = heap.buffer.byteLength;
-    heap.deallocate(heap.allocate(8 * PAGE));
-    if (kind.grows) expect(heap.buffer.byteLength).toBeGreaterThan(before);
-  }
 
   it("has elements of its type, which are zero at first", () => {
     const heap = makeHeap();
@@ -47,7 +38,7 @@ export function arraySuite(place: Place): void {
     array.elements.set([1, 2, 3, 4, 5]);
     const before = array.elements;
     expect(array.elements).toBe(before);
-    grow(heap);
+    growMemory(heap, kind);
     expect([...array.elements]).toEqual([1, 2, 3, 4, 5]);
     array.elements[4] = 6;
     expect(heap.view(type as typeof Uint8Array, array.pointer, 5)[4]).toBe(6);
@@ -63,7 +54,7 @@ export function arraySuite(place: Place): void {
     const heap = makeHeap();
     using array = heap.array(Float64Array, 0);
     expect(array.elements.length).toBe(0);
-    grow(heap);
+    growMemory(heap, kind);
     expect(array.elements.length).toBe(0);
   });
 
@@ -79,7 +70,7 @@ export function arraySuite(place: Place): void {
         heap.deallocate(pointer);
       }
     }
-    expect(live(heap)).toBe(0);
+    expect(usedBlocks(heap)).toBe(0);
   });
 
   it.each([-1, 0.5, NaN, Infinity, 2 ** 29, 2 ** 53])("rejects a length of %s", (length) => {

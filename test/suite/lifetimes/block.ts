@@ -2,20 +2,11 @@
 
 import { expect, it } from "vitest";
 
-import { DISPOSE, errorOf, expectError, MAX_SIZE } from "../heaps.ts";
-import { type Heap, PAGE, type Place } from "../place.ts";
+import { DISPOSE, errorOf, expectError, growMemory, MAX_SIZE, usedBlocks } from "../heaps.ts";
+import type { Place } from "../place.ts";
 
 export function blockSuite(place: Place): void {
   const { makeHeap, kind } = place;
-
-  const live = (heap: Heap): number => heap.stats().usedBlocks;
-
-  /** Makes the heap's memory grow, if it can. */
-  function grow(heap: Heap): void {
-    const before = heap.buffer.byteLength;
-    heap.deallocate(heap.allocate(8 * PAGE));
-    if (kind.grows) expect(heap.buffer.byteLength).toBeGreaterThan(before);
-  }
 
   it("is freed at the end of the scope that declares it", () => {
     const heap = makeHeap();
@@ -39,7 +30,7 @@ export function blockSuite(place: Place): void {
       using second = heap.block(5000);
       throw new Error(`${first.size} ${second.size}`);
     }).toThrow("100 5000");
-    expect(live(heap)).toBe(0);
+    expect(usedBlocks(heap)).toBe(0);
   });
 
   it("is freed once, and cannot be used afterwards", () => {
@@ -84,7 +75,7 @@ export function blockSuite(place: Place): void {
     using block = heap.block(30);
     expect(block.view(Uint8Array).length).toBe(30);
     block.view(Float64Array).set([1, 2, 3]);
-    grow(heap);
+    growMemory(heap, kind);
     const view = block.view(Float64Array);
     expect([...view]).toEqual([1, 2, 3]);
     expect(view.buffer).toBe(heap.buffer);

@@ -2,13 +2,11 @@
 
 import { expect, it } from "vitest";
 
-import { DISPOSE, errorOf, expectError, MAX_SIZE } from "../heaps.ts";
-import type { Heap, Place } from "../place.ts";
+import { DISPOSE, errorOf, expectError, MAX_SIZE, usedBlocks } from "../heaps.ts";
+import type { Place } from "../place.ts";
 
 export function scopeSuite(place: Place): void {
   const { makeHeap } = place;
-
-  const live = (heap: Heap): number => heap.stats().usedBlocks;
 
   it.each([{}, "name", 8n, 16, { [DISPOSE]: 1 }, { dispose() {} }])(
     "rejects a value without a Symbol.dispose method: %s",
@@ -44,7 +42,7 @@ export function scopeSuite(place: Place): void {
       expect(scope.allocate(10, 4096) % 4096).toBe(0);
       for (const p of pointers) expect(heap.owns(p)).toBe(true);
     }
-    expect(live(heap)).toBe(0);
+    expect(usedBlocks(heap)).toBe(0);
     heap.check();
   });
 
@@ -60,8 +58,8 @@ export function scopeSuite(place: Place): void {
       heap.deallocate(each);
       freed.push(each);
     });
-    scope.defer(() => freed.push(`last, ${live(heap)} live`));
-    expect(live(heap)).toBe(3);
+    scope.defer(() => freed.push(`last, ${usedBlocks(heap)} live`));
+    expect(usedBlocks(heap)).toBe(3);
     scope.dispose();
     expect(freed).toEqual(["last, 3 live", pointer, "first"]);
     expect(heap.owns(pointer)).toBe(false);
@@ -77,7 +75,7 @@ export function scopeSuite(place: Place): void {
       return scope.use(heap.array(Float32Array, 4)).release();
     };
     const pointer = make();
-    expect(live(heap)).toBe(1);
+    expect(usedBlocks(heap)).toBe(1);
     heap.deallocate(pointer);
   });
 
@@ -90,12 +88,12 @@ export function scopeSuite(place: Place): void {
       return scope.move();
     };
     expect(() => make(true)).toThrow(RangeError);
-    expect(live(heap)).toBe(0);
+    expect(usedBlocks(heap)).toBe(0);
     const moved = make(false);
-    expect([live(heap), moved.disposed]).toEqual([1, false]);
+    expect([usedBlocks(heap), moved.disposed]).toEqual([1, false]);
     moved.allocate(100);
     moved.dispose();
-    expect([live(heap), moved.disposed]).toEqual([0, true]);
+    expect([usedBlocks(heap), moved.disposed]).toEqual([0, true]);
   });
 
   it("can be used in another scope", () => {
@@ -107,12 +105,12 @@ export function scopeSuite(place: Place): void {
         using inner = heap.scope();
         inner.allocate(100);
       }
-      expect(live(heap)).toBe(1);
+      expect(usedBlocks(heap)).toBe(1);
       expect(heap.owns(outside)).toBe(true);
       outer.use(heap.scope()).allocate(100);
-      expect(live(heap)).toBe(2);
+      expect(usedBlocks(heap)).toBe(2);
     }
-    expect(live(heap)).toBe(0);
+    expect(usedBlocks(heap)).toBe(0);
   });
 
   it("frees everything if an error is thrown", () => {
@@ -124,7 +122,7 @@ export function scopeSuite(place: Place): void {
       scope.allocate(MAX_SIZE);
     });
     expect(error.code).toBe("OUT_OF_MEMORY");
-    expect(live(heap)).toBe(0);
+    expect(usedBlocks(heap)).toBe(0);
   });
 
   it("throws the error of the only resource that could not be freed", () => {
@@ -136,7 +134,7 @@ export function scopeSuite(place: Place): void {
     expect([error.code, error.pointer]).toEqual(["DOUBLE_FREE", second]);
     expect([heap.owns(first!), heap.owns(third!)]).toEqual([false, false]);
     scope.dispose();
-    expect(live(heap)).toBe(0);
+    expect(usedBlocks(heap)).toBe(0);
   });
 
   it("throws all errors, as nested SuppressedErrors", () => {
@@ -182,6 +180,6 @@ export function scopeSuite(place: Place): void {
         );
       }
     }
-    expect(live(heap)).toBe(0);
+    expect(usedBlocks(heap)).toBe(0);
   });
 }
