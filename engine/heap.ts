@@ -411,6 +411,7 @@ function allocateLargerSlot(c: i32, alignment: i32): i32 {
  * Cost: six loads and a store in a slab, some dozens for a block; bounded.
  */
 export function deallocate(p: i32): i32 {
+  // One branch for each condition, as in `allocateSlot`.
   if (!isInside(p)) return freeOutside(p);
   if (topEnd() != seenTopEnd) return freeOutside(p);
   if (PINNED && !below(p, top())) return freeOutside(p);

@@ -131,7 +131,7 @@ class Replayer {
     const count = Math.min(ops.count, most);
     this.#makeRoom(ops);
     for (let at = 0; at < count;) {
-      // What the guard finds is told between stretches: one op each, then, to know which it was.
+      // With a guard, a stretch is a single op: so what the guard reports after it belongs to that op.
       const end = this.#guard === undefined ? count : at + 1;
 
       const start = performance.now();

@@ -1,5 +1,5 @@
-// Where the memory ends, for Emscripten: the program break, which other code moves too. JavaScript is told of growth by `sbrk`
-// alone. tools/build/wasm32.ts puts these functions into the seam in place of its own.
+// Where the memory ends, for Emscripten: the program break, which other code moves too. Only `sbrk` reports growth to
+// JavaScript. tools/build/wasm32.ts puts these functions into the seam in place of its own.
 
 declare function sbrk(bytes: i32): i32;
 

@@ -103,7 +103,7 @@ describe("heapwright compare", () => {
     expect(failed.err).toMatch(/^heapwright: .*large\.rep \(.*\): 1 failure at line 6/);
   });
 
-  test("what failed is told with its setting, in the order of the table", async () => {
+  test("a failure is reported with its setting, in the order of the table", async () => {
     const lists = ["--engine", "js", "--fit", "best,first", "--small", "0,1008"];
     const { code, out, err } = await heapwright("compare", ...lists, "--limit", "1M", good, large);
     expect(code).toBe(1);

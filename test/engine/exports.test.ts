@@ -107,7 +107,7 @@ describe.each(FORMS)("%s", (form) => {
     );
   });
 
-  test("pointer 0 is no block: free does nothing, and malloc_usable_size returns 0", async () => {
+  test("pointer 0 is not a block: free does nothing, and malloc_usable_size returns 0", async () => {
     const heap = await plain();
     heap.unchanged(() => heap.engine.free(0));
     expect(heap.engine.malloc_usable_size(0)).toBe(0);

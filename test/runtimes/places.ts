@@ -8,7 +8,7 @@ import type { Report } from "./suite/main.ts";
 import type { Here } from "./suite/place.ts";
 import { OUT, type Program } from "./tools.ts";
 
-/** What the suite is told about its place; it finds out the rest. */
+/** What the suite cannot find out about its place. */
 type Told = Pick<Here, "wasm" | "shares" | "seed">;
 
 export interface Start {
