@@ -18,23 +18,29 @@ import {
   LARGEST_ID,
   LARGEST_SIZE,
   LARGEST_THREAD,
+  LARGEST_TIME,
   MALLOC,
   MEMALIGN,
   REALLOC,
+  SITE,
   THREAD,
   type OpChunk,
   type TraceHeader,
 } from "./ops.ts";
+import { CallSites, MOST_SITES } from "./sites.ts";
 
 const TAB = 0x09;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
 const HASH = 0x23;
+const PLUS = 0x2b;
 const MINUS = 0x2d;
 const DIGIT_0 = 0x30;
 const DIGIT_1 = 0x31;
 const DIGIT_9 = 0x39;
+const AT_SIGN = 0x40;
+const UTF_8 = new TextDecoder();
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /** No line of a trace is longer (bytes); what is, is not a trace, and is not kept in memory to find its end. */
@@ -68,6 +74,7 @@ const FORMS: Readonly<Record<number, string>> = {
   [REALLOC]: '"r ID SIZE"',
   [FREE]: '"f ID", or "f -1" for NULL',
   [THREAD]: '"t THREAD"',
+  [SITE]: '"s SITE CALLER FRAME"',
 };
 
 /**
@@ -92,6 +99,8 @@ export class TraceParser {
   /** One more than the largest id so far. */
   #ids = 0;
   #thread = 0;
+  /** Nanoseconds since the trace began. */
+  #time = 0;
   /** By id: its state. */
   #states = new Uint8Array(1024);
   #chunk = new ChunkBuilder();
@@ -106,6 +115,9 @@ export class TraceParser {
   get header(): TraceHeader | undefined {
     return this.#header;
   }
+
+  /** The call sites that were read so far. An op names only those before it. */
+  readonly sites = new CallSites();
 
   /** The line that is read next, or the last one, from 1. */
   get line(): number {
@@ -199,12 +211,16 @@ export class TraceParser {
     let kind = this.#bytes[this.#at]!;
     const form = FORMS[kind];
     if (form === undefined) {
-      this.#fail(this.#quoted(), "an op: a, z, m, r, f, or t for a thread");
+      this.#fail(this.#quoted(), "an op: a, z, m, r, f, or t for a thread, or s for a call site");
     }
     this.#at += 1;
     if (kind === THREAD) {
       this.#thread = this.#number(LARGEST_THREAD, form, "a thread");
       this.#expectEnd(form);
+      return;
+    }
+    if (kind === SITE) {
+      this.#readSite(form);
       return;
     }
 
@@ -215,6 +231,8 @@ export class TraceParser {
       kind === FREE || kind === FREE_NULL ? 0 : this.#number(LARGEST_SIZE, form, "a size in bytes");
     const alignment =
       kind === MEMALIGN ? this.#number(LARGEST_ALIGNMENT, form, "an alignment in bytes") : 0;
+    const site = this.#site();
+    this.#passTime();
     this.#expectEnd(form);
     if (this.#ops === header.ops) {
       const all = plural(header.ops, "op");
@@ -226,12 +244,59 @@ export class TraceParser {
     if (kind === REALLOC && this.#states[id] !== LIVE) kind = MALLOC;
     if (kind !== FREE_NULL) this.#follow(kind, id, header);
 
-    this.#chunk.add(kind, id, size, alignment, this.#thread, this.#line);
+    this.#chunk.add(kind, id, size, alignment, this.#thread, this.#line, site, this.#time);
     this.#ops += 1;
     if (this.#chunk.full) {
       this.#filled.push(this.#chunk);
       this.#chunk = new ChunkBuilder();
     }
+  }
+
+  /** The rest of the line of a call site. Its last field is the frame, which may have blanks and a "#". */
+  #readSite(form: string): void {
+    const next = this.sites.count + 1;
+    if (next > MOST_SITES) this.#fail(this.#quoted(), `at most ${plural(MOST_SITES, "call site")}`);
+    const site = this.#number(MOST_SITES, form, "a call site");
+    if (site !== next) this.#fail(this.#quoted(), `call site ${next}, the next number`);
+    const parent = this.#number(MOST_SITES, form, "a caller");
+    if (parent >= site) {
+      this.#fail(this.#quoted(), `a caller below ${site}, or 0 for none`);
+    }
+    const end = this.#at;
+    this.#skipBlanks();
+    if (this.#at === end || this.#at === this.#lineEnd) this.#fail(this.#quoted(), form);
+    this.sites.add(parent, UTF_8.decode(this.#bytes.subarray(this.#at, this.#lineEnd)));
+  }
+
+  /** The call site of an op, if the next field is one. */
+  #site(): number {
+    if (!this.#passSign(AT_SIGN)) return 0;
+    const site = this.#digits(MOST_SITES, 'a call site: "@SITE"', "a call site");
+    if (site > this.sites.count) {
+      const last = this.sites.count;
+      this.#fail(this.#quoted(), `a call site from 0 to ${last}, the last "s" line's number`);
+    }
+    return site;
+  }
+
+  /** The time since the last op, if the next field is one. */
+  #passTime(): void {
+    if (!this.#passSign(PLUS)) return;
+    const form = 'a time in nanoseconds: "+TIME"';
+    this.#time += this.#digits(LARGEST_TIME, form, "a time in nanoseconds");
+    if (this.#time > LARGEST_TIME) {
+      this.#fail(this.#quoted(), `times that add up to at most ${LARGEST_TIME} nanoseconds`);
+    }
+  }
+
+  /** Whether the next field begins with this sign, which is passed then. */
+  #passSign(sign: number): boolean {
+    const start = this.#at;
+    if (start === this.#lineEnd) return false;
+    this.#skipBlanks();
+    const found = this.#at > start && this.#at < this.#lineEnd && this.#bytes[this.#at] === sign;
+    this.#at = found ? this.#at + 1 : start;
+    return found;
   }
 
   /** Keeps the table of states, and holds the op against it. */

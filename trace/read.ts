@@ -11,6 +11,7 @@ import { createGunzip } from "node:zlib";
 import { TraceError } from "./error.ts";
 import type { OpChunk, TraceHeader } from "./ops.ts";
 import { TraceParser } from "./parse.ts";
+import type { CallSites } from "./sites.ts";
 
 /** Bytes of a trace, gzip'd or not, and the name that errors carry. `bytes` starts them from the beginning. */
 export interface TraceSource {
@@ -24,6 +25,8 @@ export interface TraceSource {
 export interface Trace {
   readonly file: string;
   readonly header: TraceHeader;
+  /** The call sites that the chunks so far name; all of the trace's once `chunks` has ended. */
+  readonly sites: CallSites;
   /** Throws `TraceError` at the first line that is wrong. */
   readonly chunks: AsyncIterable<OpChunk>;
 }
@@ -82,7 +85,7 @@ export async function openTrace(source: TraceSource): Promise<Trace> {
       await parsed.return();
     }
   }
-  return { file: source.file, header, chunks: chunks() };
+  return { file: source.file, header, sites: parser.sites, chunks: chunks() };
 }
 
 /** Reads the header alone. Throws what `openTrace` throws. */

@@ -1,6 +1,7 @@
 /** Ops to text, and traces made shorter. */
 
-import { FREE_NULL, opText, type OpChunk } from "./ops.ts";
+import { FREE_NULL, opText, siteOf, timeOf, type OpChunk } from "./ops.ts";
+import type { CallSites } from "./sites.ts";
 
 /** What a header says beyond its counts. */
 export interface WrittenHeader {
@@ -10,28 +11,70 @@ export interface WrittenHeader {
   readonly weight?: number;
 }
 
+/** What the text of a trace is made of besides its ops. */
+export interface Written extends WrittenHeader {
+  /** The call sites that the ops name. Unless given, the text has none. */
+  readonly sites?: CallSites | undefined;
+}
+
+/** Makes the lines of a trace after its header, chunk by chunk, and counts what the header has to say. */
+export class TraceLines {
+  /** One more than the largest id so far. */
+  ids = 0;
+  /** Ops so far. */
+  ops = 0;
+  readonly #sites: CallSites | undefined;
+  #sitesWritten = 0;
+  #thread = 0;
+  #time = 0;
+
+  /** @param sites the call sites that the ops name; unless given, they are left out */
+  constructor(sites?: CallSites) {
+    this.#sites = sites;
+  }
+
+  /** The lines of the next ops, each with its line feed. Cost: linear. */
+  next(chunk: OpChunk): string {
+    let text = "";
+    for (let i = 0; i < chunk.count; i += 1) {
+      if (chunk.threads[i] !== this.#thread) {
+        this.#thread = chunk.threads[i]!;
+        text += `t ${this.#thread}\n`;
+      }
+      const site = this.#sites === undefined ? 0 : siteOf(chunk, i);
+      text += this.#sitesUpTo(site) + opText(chunk, i);
+      if (site !== 0) text += ` @${site}`;
+      const time = timeOf(chunk, i);
+      if (time > this.#time) {
+        text += ` +${time - this.#time}`;
+        this.#time = time;
+      }
+      text += "\n";
+      if (chunk.kinds[i] !== FREE_NULL) this.ids = Math.max(this.ids, chunk.ids[i]! + 1);
+      this.ops += 1;
+    }
+    return text;
+  }
+
+  /** Call sites come right before the first op that needs them. */
+  #sitesUpTo(site: number): string {
+    let text = "";
+    for (; this.#sitesWritten < site; this.#sitesWritten += 1) {
+      const next = this.#sitesWritten + 1;
+      text += `s ${next} ${this.#sites!.parentOf(next)} ${this.#sites!.textOf(next)}\n`;
+    }
+    return text;
+  }
+}
+
 /** The text of a trace: a header with the right counts, then the ops. Cost: linear; the text is held in memory. */
 export function traceText(
   chunks: Iterable<OpChunk>,
-  { heapSize = 0, weight = 1 }: WrittenHeader = {},
+  { heapSize = 0, weight = 1, sites }: Written = {},
 ): string {
-  const lines: string[] = [];
-  let ids = 0;
-  let ops = 0;
-  let thread = 0;
-  for (const chunk of chunks) {
-    for (let i = 0; i < chunk.count; i += 1) {
-      if (chunk.threads[i] !== thread) {
-        thread = chunk.threads[i]!;
-        lines.push(`t ${thread}`);
-      }
-      lines.push(opText(chunk, i));
-      const kind = chunk.kinds[i];
-      if (kind !== FREE_NULL) ids = Math.max(ids, chunk.ids[i]! + 1);
-      ops += 1;
-    }
-  }
-  return [heapSize, ids, ops, weight, ...lines, ""].join("\n");
+  const lines = new TraceLines(sites);
+  const texts = Array.from(chunks, (chunk) => lines.next(chunk));
+  return `${heapSize}\n${lines.ids}\n${lines.ops}\n${weight}\n${texts.join("")}`;
 }
 
 /**

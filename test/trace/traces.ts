@@ -12,7 +12,7 @@ import { ToyHeap } from "./toy-heap.ts";
 /** A trace of these ops, whose header has the right counts. */
 export function traceOf(...lines: (string | string[])[]): string {
   const ops = lines.flat();
-  const counted = ops.filter((op) => !op.startsWith("t"));
+  const counted = ops.filter((op) => !/^[ts]/.test(op));
   const named = counted.flatMap((op) => /^[azmr] (\d+)/.exec(op)?.[1] ?? []).map(Number);
   const ids = 1 + named.reduce((most, id) => Math.max(most, id), -1);
   return [0, ids, counted.length, 1, ...ops, ""].join("\n");

@@ -11,8 +11,8 @@ import { firstOps, traceText } from "../write.ts";
 import { orExit } from "./or-exit.ts";
 
 async function cut(path: string, ops: number): Promise<Uint8Array> {
-  const { chunks, header } = await openTrace(traceSource(path));
-  return gzipSync(traceText(await firstOps(chunks, ops), header), { level: 9 });
+  const { chunks, header, sites } = await openTrace(traceSource(path));
+  return gzipSync(traceText(await firstOps(chunks, ops), { ...header, sites }), { level: 9 });
 }
 
 const [path, ops] = process.argv.slice(2);
