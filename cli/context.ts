@@ -3,6 +3,11 @@
 import type { Progress } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** A command cannot do what it was asked to. The message says why, and what to do. */
+export class CommandFailure extends Error {
+  override readonly name = "CommandFailure";
+}
+
 export interface Context {
   readonly progress: Progress;
   /** What standard output leads to. Known once the options are parsed. */
@@ -13,4 +18,6 @@ export interface Context {
   readonly warn: (sentence: string) => void;
   /** Prints a message for each failure; the exit status says that there were some. */
   readonly fail: (sentences: readonly string[]) => void;
+  /** Sets the exit status, where it is another than that of a failure. */
+  readonly exitWith: (status: number) => void;
 }

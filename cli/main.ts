@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: `heapwright replay`, `heapwright compare`, `heapwright link`. */
+/** The command line: a program with a verb for each thing it does. */
 
 import { readFileSync } from "node:fs";
 
@@ -8,10 +8,11 @@ import { Command, CommanderError } from "commander";
 import { TraceError } from "../trace/error.ts";
 import { LinkError } from "./binaryen.ts";
 import { compareCommand } from "./compare.ts";
-import type { Context } from "./context.ts";
+import { CommandFailure, type Context } from "./context.ts";
 import { addMoreHelp } from "./help.ts";
 import { linkCommand } from "./link.ts";
 import { progressOn } from "./progress.ts";
+import { recordCommand } from "./record.ts";
 import { replayCommand } from "./replay.ts";
 import { SettingError } from "./run.ts";
 import { terminalOf, type Terminal } from "./terminal.ts";
@@ -65,13 +66,14 @@ process.stderr.on("error", () => {});
 
 const program = new Command("heapwright")
   .description(
-    "Replay real programs' allocations on a heap, or link a heap into a WebAssembly module.",
+    "Record programs' allocations, replay them on a heap, or link a heap into a WebAssembly module.",
   )
   .version(version, "-V, --version", "print the version")
   .helpOption("-h, --help", "print help")
   .helpCommand("help [command]", "print the help of a command")
   .option("--color", "use colours, even if the output is not a terminal")
   .option("--no-color", "use no colours")
+  .enablePositionalOptions()
   .configureHelp({ showGlobalOptions: true, minWidthToWrap: 15 })
   .exitOverride()
   .configureOutput({
@@ -87,10 +89,20 @@ addMoreHelp(program, {
   ],
 });
 
-const context: Context = { progress, terminal, print, warn: complain, fail };
+const context: Context = {
+  progress,
+  terminal,
+  print,
+  warn: complain,
+  fail,
+  exitWith: (status) => {
+    process.exitCode = status;
+  },
+};
 replayCommand(verb("replay"), context);
 compareCommand(verb("compare"), context);
 linkCommand(verb("link"), context);
+recordCommand(verb("record"), context);
 program.showHelpAfterError("See heapwright --help.");
 
 function verb(name: string): Command {
@@ -110,6 +122,7 @@ try {
   } else if (
     error instanceof TraceError ||
     error instanceof SettingError ||
+    error instanceof CommandFailure ||
     error instanceof LinkError
   ) {
     complain(error.message);

@@ -11,19 +11,22 @@ import { CLI, folder, good, heapwright, large, onTerminal, outcome, start } from
 import { widthOf } from "./runs.ts";
 
 describe("heapwright", () => {
-  test.each([[], ["replay"], ["compare"], ["link"]])("%s --help and --version", async (...verb) => {
-    const help = await heapwright(...verb, "--help");
-    expect(help).toMatchObject({ code: 0, err: "" });
-    expect(help.out).toContain(`Usage: heapwright ${verb.join("")}`);
-    expect(help.out).toContain(`\nExamples:\n  heapwright ${verb[0] ?? "replay"} `);
-    expect(help.out).not.toMatch(/default: \[|undefined/);
-    expect(Math.max(...help.out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
-    const version = await heapwright(...verb, "--version");
-    expect(version).toMatchObject({ code: 0, err: "" });
-    expect(version.out).toMatch(/^\d+\.\d+\.\d+\n$/);
-  });
+  test.each([[], ["replay"], ["compare"], ["link"], ["record"]])(
+    "%s --help and --version",
+    async (...verb) => {
+      const help = await heapwright(...verb, "--help");
+      expect(help).toMatchObject({ code: 0, err: "" });
+      expect(help.out).toContain(`Usage: heapwright ${verb.join("")}`);
+      expect(help.out).toContain(`\nExamples:\n  heapwright ${verb[0] ?? "replay"} `);
+      expect(help.out).not.toMatch(/default: \[|undefined/);
+      expect(Math.max(...help.out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+      const version = await heapwright(...verb, "--version");
+      expect(version).toMatchObject({ code: 0, err: "" });
+      expect(version.out).toMatch(/^\d+\.\d+\.\d+\n$/);
+    },
+  );
 
-  test.each([[], ["replay"], ["compare"], ["link"]])(
+  test.each([[], ["replay"], ["compare"], ["link"], ["record"]])(
     "%s --help on a terminal of 50 columns",
     async (...verb) => {
       const { out } = await onTerminal(50, ...verb, "--help");
