@@ -10,6 +10,7 @@ import { LinkError } from "./binaryen.ts";
 import { compareCommand } from "./compare.ts";
 import { CommandFailure, type Context } from "./context.ts";
 import { addMoreHelp } from "./help.ts";
+import { leaksCommand, statsCommand } from "./leaks.ts";
 import { linkCommand } from "./link.ts";
 import { progressOn } from "./progress.ts";
 import { recordCommand } from "./record.ts";
@@ -103,6 +104,8 @@ replayCommand(verb("replay"), context);
 compareCommand(verb("compare"), context);
 linkCommand(verb("link"), context);
 recordCommand(verb("record"), context);
+leaksCommand(verb("leaks"), context);
+statsCommand(verb("stats"), context);
 program.showHelpAfterError("See heapwright --help.");
 
 function verb(name: string): Command {

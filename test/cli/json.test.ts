@@ -53,6 +53,11 @@ test("compare", async () => {
   await expectValid("compare", "--limit", "1M", "--fit", "best", large);
 });
 
+test.each(["leaks", "stats"])("%s", async (verb) => {
+  const sites = "0\n1\n1\n1\ns 1 0 main @ app.c:3\na 0 8 @1 +5\n";
+  expect(await expectValid(verb, fileOf("sites.rep", sites), good)).toHaveLength(2);
+});
+
 test("link", async () => {
   const [line] = await expectValid(
     "link",
