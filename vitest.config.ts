@@ -12,7 +12,12 @@ export default defineConfig({
       },
       {
         // The engine's source runs over the counting seam: "#memory" is engine/memory/counting.ts (package.json, imports).
-        test: { name: "engine", include: ["test/engine/**/*.test.ts"], testTimeout: 30_000 },
+        test: {
+          name: "engine",
+          include: ["test/engine/**/*.test.ts"],
+          exclude: ["test/engine/{shared,workers,inspect/check-shared}.test.ts"],
+          testTimeout: 30_000,
+        },
         ssr: { resolve: { conditions: ["counting", "module", "node"] } },
       },
       {
@@ -23,6 +28,16 @@ export default defineConfig({
       {
         // Programs that link the archives for wasm32: skipped where there is no clang, and no Emscripten.
         test: { name: "interop", include: ["test/interop/*.test.ts"], testTimeout: 60_000 },
+      },
+      {
+        // Heaps that several threads use.
+        test: {
+          name: "shared",
+          include: ["test/engine/{shared,workers,inspect/check-shared}.test.ts"],
+          env: { PINNED: "1", SHARED: "1" },
+          testTimeout: 60_000,
+        },
+        ssr: { resolve: { conditions: ["counting", "module", "node"] } },
       },
       {
         // The same with metadata that never moves: what depends on where it is in the plain layout is left out.

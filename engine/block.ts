@@ -110,6 +110,15 @@ export function leadsOn(p: i32, size: i32, end: i32): bool {
   return below(size - 1, end - p);
 }
 
+/**
+ * SHARED: forgets a free block whose memory another block at `p` has now, of `size` bytes. The undo log then has the words that it
+ * kept there, and whatever is written there without the log can be undone.
+ */
+export function clearFree(p: i32, size: i32): void {
+  for (let i: i32 = 0; i < 4; i++) store32(p + (i << 2), 0);
+  store32(p + size - 2 * HEADER, 0);
+}
+
 // Links of a free block. A link is the address of the word that leads to the block: a bin's head, or a link of another block.
 
 export function nextFree(p: i32): i32 {

@@ -1,7 +1,7 @@
 // Blocks: allocated from the bins or from the top block, split, freed, coalesced, resized; and the top block, from which the
 // heap grows. block.ts has the picture of a block, and the invariants.
 
-import { assertThat, below, CHECKED, copy, PINNED, zero } from "#memory";
+import { assertThat, below, CHECKED, copy, PINNED, SHARED, zero } from "#memory";
 import { find, findAligned, insert, remove } from "./bins.ts";
 import {
   clearPreviousInUse,
@@ -30,6 +30,7 @@ import {
   fit,
   footprint,
   GRANULE,
+  limit,
   reserved,
   PAGE,
   programBreak,
@@ -54,6 +55,7 @@ import {
   topEnd,
 } from "./control.ts";
 import { corrupt } from "./errors.ts";
+import { commit } from "./lock.ts";
 import {
   canLowerBreak,
   growBreak,
@@ -313,6 +315,8 @@ function chunkBytes(count: i32): i32 {
 
 /** Size of the longer root that so many more chunks need; 0 if they fit. */
 function rootBytes(count: i32): i32 {
+  // The root has room for all chunks up to the limit: other threads read it at any time, so it stays.
+  if (SHARED) return root() == 0 ? roundUp(((limit >>> 18) << 2) + 8, GRANULE) : 0;
   const had: i32 = root() == 0 ? 0 : payloadOf(root()) >>> 2;
   const wanted: i32 = chunkCount() + count;
   if (wanted <= had) return 0;
@@ -358,6 +362,7 @@ function addChunks(count: i32): void {
     setRoot(p);
     p += size;
   }
+  if (SHARED && size == 0) return addChunksOneByOne(count);
   for (let i: i32 = 0; i < count; i++) {
     setHeader(p, CHUNK_BLOCK, IN_USE | PREVIOUS_IN_USE | METADATA);
     zero(p, CHUNK_BYTES);
@@ -368,6 +373,19 @@ function addChunks(count: i32): void {
   findMap();
   for (let q: i32 = from; q != p; q += sizeOf(q)) addStart(q);
   raiseTop(p, topEnd() - p);
+}
+
+/** The same for a heap that threads share, which has a root: a section for each chunk, since the undo log is short. */
+function addChunksOneByOne(count: i32): void {
+  for (let i: i32 = 0; i < count; i++) {
+    const p: i32 = top();
+    setHeader(p, CHUNK_BLOCK, IN_USE | PREVIOUS_IN_USE | METADATA);
+    zero(p, CHUNK_BYTES);
+    setChunk(chunkCount(), p);
+    setChunkCount(chunkCount() + 1);
+    raiseTop(p + CHUNK_BLOCK, topEnd() - p - CHUNK_BLOCK);
+    commit();
+  }
 }
 
 // Freeing -----------------------------------------------------------------------------------------------------------------

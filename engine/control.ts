@@ -44,12 +44,12 @@
 //   H2  FOREIGN is the sum of the foreign regions, and PEAK is not below the footprint
 //   H3  the memory up to the break exists and is the heap's: RESERVED is not below it
 
-import { below, load32, load8, store32, store8, zero } from "#memory";
+import { below, load32, load8, SHARED, store32, store8, zero } from "#memory";
 
 // Units -------------------------------------------------------------------------------------------------------------------
 
 /** Addresses and sizes of blocks are multiples of it. */
-export const GRANULE: i32 = 16;
+export const GRANULE: i32 = SHARED ? 64 : 16;
 /** The unit in which a WebAssembly memory grows. */
 export const PAGE: i32 = 65536;
 /** The unit of the map and of slabs. */
@@ -102,7 +102,7 @@ export const CURRENT_AT: i32 = BINS_AT + BIN_COUNT * WORD;
 export const SLOT_BYTES_AT: i32 = CURRENT_AT + SMALL_SIZES * WORD;
 /** A slab header's bits are at a multiple of 8, one word after its start. */
 export const NO_SLAB_AT: i32 = ((SLOT_BYTES_AT + SMALL_SIZES + 3) & -8) + WORD;
-export const CLASSES_AT: i32 = NO_SLAB_AT + 28;
+export const CLASSES_AT: i32 = NO_SLAB_AT + (SHARED ? 36 : 28);
 
 export const SLOT_SIZE_AT: i32 = CLASSES_AT;
 export const RECIPROCAL_AT: i32 = SLOT_SIZE_AT + WORD;
@@ -115,11 +115,15 @@ export const CLASS_SHIFT: i32 = 5;
 
 /** Bytes of the control block, with the header of the first block. */
 export const CONTROL: i32 =
-  (CLASSES_AT + (CLASS_COUNT << CLASS_SHIFT) + WORD + GRANULE - 1) & -GRANULE;
+  (CLASSES_AT +
+    (CLASS_COUNT << CLASS_SHIFT) +
+    (SHARED ? 12288 + 2 * GRANULE : WORD + GRANULE) -
+    1) &
+  -GRANULE;
 
 // The heap in use ---------------------------------------------------------------------------------------------------------
 
-export const MAGIC: i32 = 0x35505748; // "HWP5"
+export const MAGIC: i32 = SHARED ? 0x35535748 : 0x35505748; // "HWP5"; "HWS5" for a heap that plain engines must not use
 
 /** Address of the control block; 0 before there is a heap. */
 export let heap: i32 = 0;
@@ -131,9 +135,23 @@ export let small: i32 = 0;
 /** The break never goes beyond it, whatever a program writes into the control block. */
 export let limit: i32 = 0;
 
+/** SHARED: like `heap`, for the words from CURRENT_AT to the end of the class records: each thread has its own. */
+let records: i32 = 0;
+
+/** Where the words are that `classAt`, `currentFor` and `slotBytesFor` read. */
+export function recordsInUse(): i32 {
+  return records + CURRENT_AT;
+}
+
+/** Makes the words at `address` those. */
+export function useRecords(address: i32): void {
+  records = address - CURRENT_AT;
+}
+
 /** Makes the heap at `at` the one in use, or none for 0. What the engine remembers of it never changes. */
 export function useHeap(at: i32): void {
   heap = at;
+  if (SHARED) records = at;
   first = at == 0 ? 0 : at + CONTROL;
   small = at == 0 ? 0 : load32(at + SMALL_AT);
   limit = at == 0 ? 0 : load32(at + LIMIT_AT);
@@ -354,30 +372,31 @@ export function setBinBits(word: i32, bits: i32): void {
   store32(heap + BIN_BITS_AT + (word << 2), bits);
 }
 
-// Size classes: a class is named by `heap` plus 32 times its number, so that a field is one constant offset away.
+// Size classes: a class is named by `heap` plus 32 times its number, so that a field is one constant offset away. If SHARED these
+// words are a thread's own: at the same offsets from `records`.
 
 export function classAt(number: i32): i32 {
-  return heap + (number << CLASS_SHIFT);
+  return (SHARED ? records : heap) + (number << CLASS_SHIFT);
 }
 
 /** The current slab for a size in bytes, 0 to MAX_SMALL: that of its class. */
 export function currentFor(size: i32): i32 {
-  return load32(heap + (((size + 7) >>> 3) << 2) + CURRENT_AT);
+  return load32((SHARED ? records : heap) + (((size + 7) >>> 3) << 2) + CURRENT_AT);
 }
 
 /** `size` is a multiple of 8. */
 export function setCurrentFor(size: i32, slab: i32): void {
-  store32(heap + CURRENT_AT + (size >>> 1), slab);
+  store32((SHARED ? records : heap) + CURRENT_AT + (size >>> 1), slab);
 }
 
 /** Bytes of the slots for a size in bytes, 0 to MAX_SMALL. */
 export function slotBytesFor(size: i32): i32 {
-  return load8(heap + ((size + 7) >>> 3) + SLOT_BYTES_AT) << 3;
+  return load8((SHARED ? records : heap) + ((size + 7) >>> 3) + SLOT_BYTES_AT) << 3;
 }
 
 /** `size` is a multiple of 8. */
 export function setSlotBytesFor(size: i32, bytes: i32): void {
-  store8(heap + SLOT_BYTES_AT + (size >>> 3), bytes >>> 3);
+  store8((SHARED ? records : heap) + SLOT_BYTES_AT + (size >>> 3), bytes >>> 3);
 }
 
 /** The header that stands for no slab: none of its slots is free. */
@@ -431,4 +450,29 @@ export function warmup(c: i32): i32 {
 
 export function setWarmup(c: i32, requests: i32): void {
   store32(c + WARMUP_AT, requests);
+}
+
+// A heap that threads share: where the words of lock.ts are, and the words of a thread behind its class records.
+
+/** Address of the words of lock.ts. */
+export function sharedWords(): i32 {
+  return (first - GRANULE - 12288) | 0;
+}
+
+/** Bytes of a thread's own words: those from CURRENT_AT to the end of the class records, and three for its groups. */
+export const FRONT_BYTES: i32 = CLASSES_AT - CURRENT_AT + (CLASS_COUNT << CLASS_SHIFT) + 3 * WORD;
+
+/** The word that leads to the first group of this thread with a free slab header. */
+export function openGroups(): i32 {
+  return records + CLASSES_AT + (CLASS_COUNT << CLASS_SHIFT);
+}
+
+/** The word that leads to the first group of this thread. */
+export function ownGroups(): i32 {
+  return openGroups() + WORD;
+}
+
+/** The word that leads to the group at which the next search for freed slots starts. */
+export function handOfGroups(): i32 {
+  return ownGroups() + WORD;
 }

@@ -11,6 +11,7 @@ export const INVALID_POINTER: i32 = 5;
 export const OUT_OF_HEAP: i32 = 6;
 export const CORRUPT: i32 = 7;
 export const BAD_OPTIONS: i32 = 8;
+export const BUSY: i32 = 9;
 
 /** Code of the last call that failed. */
 export let lastError: i32 = OK;

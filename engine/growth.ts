@@ -4,7 +4,7 @@
 // was grown by other code, which uses it. The heap then continues behind it, and what lies between is a foreign region. A heap
 // with a limit owns all memory up to there, whoever grows it: so several heaps can share one memory.
 
-import { below, canShrink, growTo, memoryEnd, shrinkTo } from "#memory";
+import { below, canShrink, growTo, memoryEnd, SHARED, shrinkTo } from "#memory";
 import {
   breakMoves,
   footprint,
@@ -25,7 +25,7 @@ import {
 } from "./control.ts";
 
 /** Highest possible break: 4 GiB less a granule, so that it is a 32-bit number. */
-export const HIGHEST_BREAK: i32 = -16;
+export const HIGHEST_BREAK: i32 = SHARED ? -64 : -16;
 /** A margin that is a share of the heap is a 256th of its footprint. */
 const MARGIN_SHIFT: i32 = 8;
 

@@ -13,17 +13,22 @@ import {
   below,
   copy,
   firstClear,
+  firstEqual,
+  flipBit,
   growTo,
   memoryEnd,
   multiply,
   PINNED,
   refresh,
   setFirstClear,
+  SHARED,
   zero,
 } from "#memory";
 import { find, someLarge } from "./bins.ts";
 import {
   blockSizeFor,
+  clearFree,
+  FLAGS,
   FOREIGN,
   header,
   HEADER,
@@ -57,7 +62,7 @@ import {
   slideDown,
   trimTop,
 } from "./blocks.ts";
-import { classFor, currentSlab, createClasses, MAX_SMALL } from "./classes.ts";
+import { classFor, createClasses, currentSlab, MAX_SMALL } from "./classes.ts";
 import {
   CELL,
   CELL_SHIFT,
@@ -68,6 +73,7 @@ import {
   CONTROL,
   createControl,
   first,
+  FRONT_BYTES,
   GRANULE,
   heap,
   highWater,
@@ -83,10 +89,12 @@ import {
   top,
   topEnd,
   useHeap,
+  useRecords,
   warmup,
 } from "./control.ts";
 import {
   BAD_OPTIONS,
+  BUSY,
   corrupt,
   CORRUPT,
   DOUBLE_FREE,
@@ -101,6 +109,18 @@ import {
 } from "./errors.ts";
 import { HIGHEST_BREAK, targetBreak } from "./growth.ts";
 import {
+  changeKind,
+  commit,
+  freeMyPlace,
+  frontOfThread,
+  LIVE,
+  me,
+  reserve,
+  RESERVED,
+  setMyFront,
+  useThread,
+} from "./lock.ts";
+import {
   enter,
   entryOf,
   findMap,
@@ -114,7 +134,9 @@ import {
   slabOf,
   startEntry,
   startIn,
+  tryLock,
 } from "./map.ts";
+import { drain, freeBlockShared, isBlockInUse, isTaken, takeBlock } from "./returned.ts";
 import {
   baseOf,
   bitsOf,
@@ -125,6 +147,7 @@ import {
   createSlab,
   endsInSlab,
   forgetSlabs,
+  freedOf,
   freeHeader,
   freeSlot,
   GROUP,
@@ -133,6 +156,7 @@ import {
   leastCells,
   makeCurrent,
   MAX_CELLS,
+  notice,
   releaseEmptySlab,
   slotError,
   slotsEnd,
@@ -141,11 +165,12 @@ import {
   popPartial,
   allocateFromSlab,
 } from "./slabs.ts";
+import { adoptGroup, leave, lockHeap, unlockHeap } from "./threads.ts";
 
 /** Largest size that slabs serve unless the heap is created with another, in bytes. */
 export const DEFAULT_SMALL: i32 = MAX_SMALL;
 /** Bytes that a heap has at least behind its control block. */
-const LEAST_ROOM: i32 = PINNED ? 6400 : 1024;
+const LEAST_ROOM: i32 = SHARED ? 81920 : PINNED ? 6400 : 1024;
 /** Requests of a class that blocks serve before its first slab: a class that is hardly used costs no slab. */
 const WARMUP_REQUESTS: i32 = 32;
 
@@ -174,11 +199,65 @@ export function create(base: i32, limit: i32, margin: i32, fit: i32, small: i32)
     target = below(end, least) ? least : end;
     if (!growTo(target)) return OUT_OF_MEMORY;
   }
+  if (SHARED) return createShared(at, target, highest, margin, fit, small);
   createControl(at, target, highest, limit != 0 ? highest : memoryEnd(), margin, fit, small);
   createClasses();
   forgetSlabs();
   createBlocks();
   markCreated();
+  return OK;
+}
+
+/** The same for a heap that threads share, which this thread joins. It owns the memory up to its limit, whoever grows it. */
+function createShared(
+  at: i32,
+  programBreak: i32,
+  limit: i32,
+  margin: i32,
+  fit: i32,
+  small: i32,
+): i32 {
+  createControl(at, programBreak, limit, limit, margin, fit, small);
+  createClasses();
+  forgetSlabs();
+  createBlocks();
+  const id: i32 = reserve();
+  markCreated();
+  return join(id, -1);
+}
+
+/**
+ * SHARED: makes this thread the one with the id `id`, which was reserved for it (0: reserves one). `looks`: how often it looks at
+ * the lock before a call fails with BUSY; 0: never waits; -1: sleeps until it gets the lock, which not every thread may.
+ */
+export function join(id: i32, looks: i32): i32 {
+  const mine: i32 = id == 0 ? reserve() : id;
+  if (mine == 0) return BUSY;
+  if (!changeKind(mine, RESERVED, LIVE)) return BAD_OPTIONS;
+  useThread(mine, looks);
+  if (!lockHeap()) return BUSY;
+  const front: i32 = allocateBlock(blockSizeFor(FRONT_BYTES), GRANULE);
+  if (front == 0) {
+    unlockHeap();
+    freeMyPlace();
+    return OUT_OF_MEMORY;
+  }
+  setHeader(front, sizeOf(front), (header(front) & FLAGS) | METADATA);
+  clearFree(front, sizeOf(front));
+  zero(front, FRONT_BYTES);
+  useRecords(front);
+  createClasses();
+  forgetSlabs();
+  setMyFront(front);
+  unlockHeap();
+  return OK;
+}
+
+/** SHARED: this thread leaves the heap. Its blocks and slots stay in use. Returns OK, or BUSY with nothing changed. */
+export function detach(): i32 {
+  if (!SHARED) return BAD_OPTIONS;
+  if (!leave(frontOfThread(me))) return BUSY;
+  useThread(0, 0);
   return OK;
 }
 
@@ -250,14 +329,15 @@ function allocateSlot(room: i32, size: i32, alignment: i32): i32 {
   const slab: i32 = currentFor(room);
   const bits: i32 = bitsOf(slab);
   const bytes: i32 = slotBytesFor(room);
-  const slot: i32 = firstClear(bits);
+  const slot: i32 = SHARED ? firstEqual(bits, freedOf(slab)) : firstClear(bits);
   const p: i32 = baseOf(slab) + multiply(slot, bytes);
   // One branch for each condition: Binaryen would compute a number from an `&&` of them, and test that.
   if (!below(slotsEnd(slab) - p - bytes, MAX_CELLS << CELL_SHIFT))
     return allocateSmall(room, size, alignment);
   if (!isInside(p)) return allocateSmall(room, size, alignment);
   if (!isInside(slab)) return allocateSmall(room, size, alignment);
-  setFirstClear(bits, slot);
+  if (SHARED) flipBit(bits, slot);
+  else setFirstClear(bits, slot);
   return p;
 }
 
@@ -266,7 +346,12 @@ function allocateLarge(size: i32, alignment: i32): i32 {
   if (below(MAX_SIZE, size)) return fail(INVALID_SIZE);
   if (heap == 0) return createAtEnd() ? allocateAligned(size, alignment) : 0;
   enter();
+  if (SHARED && !lockHeap()) return fail(BUSY);
   const p: i32 = allocateBlock(blockSizeFor(size), alignment);
+  if (SHARED) {
+    if (p != 0) takeBlock(p);
+    unlockHeap();
+  }
   return p != 0 ? p : fail(OUT_OF_MEMORY);
 }
 
@@ -283,7 +368,16 @@ function allocateBlock(size: i32, alignment: i32): i32 {
 function allocateNew(size: i32, alignment: i32): i32 {
   const p: i32 = allocateInside(size, alignment);
   if (p != 0) return p;
+  if (SHARED && reclaim()) return allocateBlock(size, alignment);
   return growTop(size, alignment, true) ? allocateFromTop(size, alignment) : 0;
+}
+
+/** SHARED: gives back all that was freed, and takes over what nobody owns; whether there was something. */
+function reclaim(): bool {
+  commit();
+  let any: bool = drain(0x7fffffff) != 0;
+  while (adoptGroup()) any = true;
+  return any;
 }
 
 /** Those of them that do not move the break. */
@@ -298,6 +392,7 @@ function allocateInside(size: i32, alignment: i32): i32 {
 /** Releases quick blocks, then empty slabs, until the memory of one fits with its free neighbours. */
 function allocateFromReleased(size: i32, alignment: i32): i32 {
   for (let free: i32 = releaseUnused(); free != 0; free = releaseUnused()) {
+    if (SHARED) commit();
     if (below(sizeOf(free), spanFrom(free, size, alignment))) continue;
     const p: i32 =
       free == top() ? allocateFromTop(size, alignment) : allocateFromBins(size, alignment, false);
@@ -334,6 +429,10 @@ function allocateSmall(room: i32, size: i32, alignment: i32): i32 {
   }
   const c: i32 = classFor(room);
   let slab: i32 = popPartial(c);
+  if (SHARED && slab == 0) {
+    if (notice()) slab = popPartial(c);
+    if (slab == 0) return allocateSmallLocked(c, size, alignment);
+  }
   const isWarm: bool = warmup(c) >= WARMUP_REQUESTS;
   if (slab == 0 && isWarm) slab = allocateSlab(c, blockSizeFor(size));
   if (slab == 0) {
@@ -343,6 +442,30 @@ function allocateSmall(room: i32, size: i32, alignment: i32): i32 {
     setWarmup(c, isWarm ? 0 : warmup(c) + 1);
     return p;
   }
+  makeCurrent(c, slab);
+  return allocateFromSlab(slab);
+}
+
+/** SHARED: the same with the lock, if no slab of this thread has a free slot. */
+function allocateSmallLocked(c: i32, size: i32, alignment: i32): i32 {
+  if (!lockHeap()) return fail(BUSY);
+  if (adoptGroup()) {
+    const adopted: i32 = popPartial(c);
+    if (adopted != 0) return allocateUnlocked(c, adopted);
+  }
+  const isWarm: bool = warmup(c) >= WARMUP_REQUESTS;
+  const slab: i32 = isWarm ? allocateSlab(c, blockSizeFor(size)) : 0;
+  if (slab != 0) return allocateUnlocked(c, slab);
+  const p: i32 = allocateBlock(blockSizeFor(size), alignment);
+  setWarmup(c, isWarm ? 0 : warmup(c) + 1);
+  if (p != 0) takeBlock(p);
+  unlockHeap();
+  return p != 0 ? p : allocateLargerSlot(c, alignment);
+}
+
+/** SHARED: releases the lock, and allocates from a slab that becomes the current one. */
+function allocateUnlocked(c: i32, slab: i32): i32 {
+  unlockHeap();
   makeCurrent(c, slab);
   return allocateFromSlab(slab);
 }
@@ -420,6 +543,10 @@ export function deallocate(p: i32): i32 {
 }
 
 function deallocateBlock(p: i32, entry: i32): i32 {
+  if (SHARED) {
+    const shared: i32 = (p & (GRANULE - 1)) != 0 ? INVALID_POINTER : freeBlockShared(p);
+    return report(shared == OK ? OK : sharedError(p));
+  }
   const code: i32 = blockError(p, entry);
   if (code != OK) return report(code);
   freeLater(p);
@@ -453,8 +580,22 @@ export function pointerError(p: i32): i32 {
   return isSlab(entry) ? slotError(p, expectedSlab(p, entry)) : blockError(p, entry);
 }
 
+/** SHARED: the error for `p`, an address in the heap but in no slab, at which no block in use starts. */
+function sharedError(p: i32): i32 {
+  if ((p & (GRANULE - 1)) != 0) return INVALID_POINTER;
+  if (isTaken(p)) return DOUBLE_FREE;
+  // Only who has the lock can look at headers. Without it, the error has the wrong name at worst.
+  if (!tryLock()) return DOUBLE_FREE;
+  const entry: i32 = entryOf(p);
+  let code: i32 = isSlab(entry) || !isStart(p, entry) ? strayError(p) : unusedError(p, header(p));
+  if (code == OK) code = INVALID_POINTER;
+  unlockHeap();
+  return code;
+}
+
 /** The error for `p`, an address in the heap but in no slab; OK if it is a pointer to a block in use. */
 function blockError(p: i32, entry: i32): i32 {
+  if (SHARED) return isBlockInUse(p) ? OK : sharedError(p);
   if ((p & (GRANULE - 1)) != 0) return INVALID_POINTER;
   if (entry != startEntry(p)) {
     if (!isStart(p, entry)) return strayError(p);
@@ -566,6 +707,7 @@ function reallocateSlot(p: i32, slab: i32, size: i32): i32 {
 function reallocateBlock(p: i32, size: i32): i32 {
   const needed: i32 = blockSizeFor(size);
   const has: i32 = payloadOf(p);
+  if (SHARED) return reallocateShared(p, size, needed, has);
   if (!below(has + HEADER, needed)) {
     shrinkBlock(p, needed);
     return p;
@@ -580,6 +722,26 @@ function reallocateBlock(p: i32, size: i32): i32 {
   return q;
 }
 
+/** SHARED: the block does not move down, since its contents would be lost if the thread ended meanwhile. */
+function reallocateShared(p: i32, size: i32, needed: i32, has: i32): i32 {
+  const shrinks: bool = !below(has + HEADER, needed);
+  if (shrinks) {
+    if (!tryLock()) return p;
+    shrinkBlock(p, needed);
+    unlockHeap();
+    return p;
+  }
+  if (!lockHeap()) return fail(BUSY);
+  const grows: bool = growInPlace(p, needed);
+  unlockHeap();
+  if (grows) return p;
+  const q: i32 = allocate(size);
+  if (q == 0) return 0;
+  copy(q, p, has);
+  deallocate(p);
+  return q;
+}
+
 /** Makes a block larger where it is, or moves it down; or 0. */
 function resizeBlock(p: i32, size: i32): i32 {
   return growInPlace(p, size) ? p : slideDown(p, size);
@@ -591,8 +753,19 @@ function resizeBlock(p: i32, size: i32): i32 {
 export function trim(keep: i32): i32 {
   if (heap == 0) return 0;
   enter();
+  if (SHARED) return trimShared();
   while (releaseUnused() != 0) continue;
   return trimTop(keep);
+}
+
+/** SHARED: this thread gives back what it can; a memory that threads share does not shrink. */
+function trimShared(): i32 {
+  for (let left: i32 = 2; left > 0; left--) while (notice()) continue;
+  if (!lockHeap()) return fail(BUSY);
+  reclaim();
+  while (releaseUnused() != 0) commit();
+  unlockHeap();
+  return 0;
 }
 
 /**
@@ -601,6 +774,8 @@ export function trim(keep: i32): i32 {
  * Cost: linear in the number of blocks; a slab counts as one.
  */
 export function reset(): i32 {
+  // Other threads' lists would lead to slabs that are gone.
+  if (SHARED) return BUSY;
   if (heap == 0) return OK;
   enter();
   for (let p: i32 = first; p != top(); p = (p + sizeOf(p)) | 0) {

@@ -35,6 +35,7 @@ import {
   memoryEnd,
   PINNED,
   refresh,
+  SHARED,
   store32,
   store8,
   zero,
@@ -58,6 +59,7 @@ import {
   topEnd,
 } from "./control.ts";
 import { corrupt } from "./errors.ts";
+import { isImpatient, tryAcquire } from "./lock.ts";
 
 /** The largest entry of a cell in which blocks start. */
 const LAST_START: i32 = 32;
@@ -65,7 +67,7 @@ const LAST_START: i32 = 32;
 const FROM_HEADER: i32 = 28;
 /** A chunk has the entries of 512 cells. */
 const CHUNK_SHIFT: i32 = 18;
-export const CHUNK_BYTES: i32 = 2048;
+export const CHUNK_BYTES: i32 = SHARED ? 3648 : 2048;
 
 /** Plain: the entry of cell n is the byte at `map` + n. PINNED: the chunk of the cells from n << 18 is at `map` + 4 * n. */
 let map: i32 = 0;
@@ -84,8 +86,32 @@ export function enter(): void {
 
 function enterAgain(): void {
   refresh();
-  if (!isHeapSound()) corrupt();
+  // Another thread may be about to change the control block. Who has the lock proves it.
+  if (!SHARED && !isHeapSound()) corrupt();
   findMap();
+}
+
+/** SHARED: takes the lock if that is possible at once, and this thread ever waits. */
+export function tryLock(): bool {
+  if (isImpatient() || !tryAcquire()) return false;
+  prove();
+  return true;
+}
+
+/** SHARED, called with the lock: the same as `enter`, with the proof. */
+export function prove(): void {
+  enter();
+  if (!isHeapSound()) corrupt();
+}
+
+/** PINNED: the first address that the map has an entry for. */
+export function firstCovered(): i32 {
+  return chunkNumber(heap) << CHUNK_SHIFT;
+}
+
+/** PINNED: the number of the chunk with the entry of an address, counted from the first one. */
+export function chunkIndex(address: i32): i32 {
+  return chunkNumber(address) - chunkNumber(heap);
 }
 
 /** Computes what this engine remembers of the map. */

@@ -39,13 +39,19 @@
 //   S6  for all sizes of a class, CURRENT leads to its current slab, or to NO_SLAB, whose bits are all set and whose other words are 0
 //   S7  CELLS is the sum of the cells of the class's slabs
 //   S8  PINNED: a group is a block of metadata; its bits tell which headers are in use; groups with free ones are in the list
+//   S9  SHARED: a slab that is marked as full and has free slots has its DIRTY bit set
 
 import {
   assertThat,
+  atomicAnd,
+  atomicLoad,
+  atomicOr,
   below,
   bitCount,
   CHECKED,
+  compareSwap,
   firstClear,
+  firstEqual,
   firstSet,
   flipBit,
   hasBit,
@@ -55,10 +61,14 @@ import {
   nextSet,
   PINNED,
   setFirstClear,
+  SHARED,
   shiftBits,
   store32,
+  trailingZeros,
+  zero,
 } from "#memory";
 import {
+  clearFree,
   FLAGS,
   header,
   IN_USE,
@@ -82,9 +92,12 @@ import {
   firstGroup,
   firstPartial,
   GROUPS_AT,
+  handOfGroups,
   heap,
   lastPartial,
   noSlab,
+  openGroups,
+  ownGroups,
   reciprocalOf,
   roundUp,
   setCellsOf,
@@ -96,7 +109,17 @@ import {
   top,
 } from "./control.ts";
 import { corrupt, DOUBLE_FREE, INVALID_POINTER, OK, report } from "./errors.ts";
-import { addSlab, entryOf, headerIn, isInside, isSlab, removeSlab, slabOf } from "./map.ts";
+import { lastGroup, me, orphans, release, setLastGroup, setOrphans } from "./lock.ts";
+import {
+  addSlab,
+  entryOf,
+  headerIn,
+  isInside,
+  isSlab,
+  removeSlab,
+  slabOf,
+  tryLock,
+} from "./map.ts";
 
 /** Bytes at a slab's end that are no slots: its header and that of the next block, or the latter alone. */
 export const SLAB_END: i32 = PINNED ? 4 : 28;
@@ -114,6 +137,8 @@ const KIND_AT: i32 = BITS_AT + 8;
 const NEXT_AT: i32 = KIND_AT + 4;
 const PREVIOUS_AT: i32 = NEXT_AT + 4;
 const END_AT: i32 = PREVIOUS_AT + 4;
+/** SHARED: the bits that other threads flip. */
+const FREED_AT: i32 = END_AT + 4;
 
 const CURRENT: i32 = 1;
 const CLASS: i32 = 0xfc;
@@ -168,13 +193,15 @@ export function slotsEnd(slab: i32): i32 {
   return PINNED ? load32(slab + END_AT) : slab;
 }
 
-/** The class of a slab. */
+/** The class of a slab; if SHARED the record of this thread. */
 export function classOf(slab: i32): i32 {
+  if (SHARED) return classAt((kindOf(slab) & CLASS) >>> CLASS_UNIT);
   return heap + ((kindOf(slab) & CLASS) << (CLASS_SHIFT - CLASS_UNIT));
 }
 
 /** KIND of a slab of class `c`, with its reciprocal or 0. */
 export function kindFor(c: i32, reciprocal: i32): i32 {
+  if (SHARED) return (reciprocal << KIND_SHIFT) | ((c - classAt(0)) >>> (CLASS_SHIFT - CLASS_UNIT));
   return (reciprocal << KIND_SHIFT) | ((c - heap) >>> (CLASS_SHIFT - CLASS_UNIT));
 }
 
@@ -187,7 +214,22 @@ export function isFull(slab: i32): bool {
   return kindOf(slab) >>> KIND_SHIFT == 0;
 }
 
+/** SHARED: address of the bits that other threads flip. */
+export function freedOf(slab: i32): i32 {
+  return slab + FREED_AT;
+}
+
+/** Whether a slot is in use. */
+export function isUsed(slab: i32, slot: i32): bool {
+  if (SHARED) return hasBit(bitsOf(slab), slot) != hasBit(freedOf(slab), slot);
+  return hasBit(bitsOf(slab), slot);
+}
+
 export function isEmpty(slab: i32): bool {
+  if (SHARED) {
+    if (load32(bitsOf(slab)) != load32(freedOf(slab))) return false;
+    return load32(bitsOf(slab) + 4) == load32(freedOf(slab) + 4);
+  }
   return load32(bitsOf(slab)) == 0 && load32(bitsOf(slab) + 4) == 0;
 }
 
@@ -200,6 +242,7 @@ export function slotCount(slab: i32): i32 {
 
 /** The lowest free slot of a slab, maybe beyond its slots. */
 function firstFreeSlot(slab: i32): i32 {
+  if (SHARED) return firstEqual(bitsOf(slab), freedOf(slab));
   return firstClear(bitsOf(slab));
 }
 
@@ -213,7 +256,8 @@ export function allocateFromSlab(slab: i32): i32 {
   const bytes: i32 = slotSize(classOf(slab));
   const p: i32 = baseOf(slab) + multiply(slot, bytes);
   if (!endsInSlab(p, bytes, slab)) corrupt();
-  setFirstClear(bitsOf(slab), slot);
+  if (SHARED) flipBit(bitsOf(slab), slot);
+  else setFirstClear(bitsOf(slab), slot);
   return p;
 }
 
@@ -232,7 +276,7 @@ export function popPartial(c: i32): i32 {
 /** Makes a slab of class `c` that is in no list the current one, instead of one that is full. */
 export function makeCurrent(c: i32, slab: i32): void {
   const before: i32 = currentSlab(c);
-  if (CHECKED) assertThat(before == noSlab() || !hasFreeSlot(before));
+  if (CHECKED && !SHARED) assertThat(before == noSlab() || !hasFreeSlot(before));
   if (before != noSlab()) {
     expectSlab(c, before);
     // Without a reciprocal, so that the next slot that is freed takes the slow path.
@@ -240,6 +284,11 @@ export function makeCurrent(c: i32, slab: i32): void {
   }
   setKind(slab, kindOf(slab) | CURRENT);
   setCurrentSlab(c, slab);
+  // Other threads may have freed slots before it was marked, and their hint may be gone.
+  if (SHARED && hasFreeSlot(before)) {
+    setKind(before, kindFor(c, reciprocalOf(c)));
+    append(c, before);
+  }
 }
 
 /** Stops with CORRUPT if `slab` is not the header of a slab of class `c`. */
@@ -277,6 +326,7 @@ export function isSlabHeader(slab: i32): bool {
  * Cost: four loads and a store, unless the slab was full or becomes empty.
  */
 export function freeSlot(p: i32, slab: i32): i32 {
+  if (SHARED) return freeSlotShared(p, slab);
   if (!isInside(slab)) return freeSlotSlowly(p, slab);
   const kind: i32 = kindOf(slab);
   const reciprocal: i32 = kind >>> KIND_SHIFT;
@@ -310,8 +360,9 @@ function keepOrRelease(c: i32, slab: i32): void {
   unlink(c, slab);
   const head: i32 = firstPartial(c);
   if (!isPlace(head)) corrupt();
-  if (isEmpty(head)) {
+  if (isEmpty(head) && (!SHARED || tryLock())) {
     releaseSlab(c, slab);
+    if (SHARED) release();
     return;
   }
   setNextPartial(slab, head);
@@ -325,7 +376,7 @@ export function slotError(p: i32, slab: i32): i32 {
   const reciprocal: i32 = reciprocalOf(classOf(slab));
   const product: i32 = multiply(p - baseOf(slab), reciprocal);
   if (!startsSlot(product, reciprocal)) return INVALID_POINTER;
-  if (hasBit(bitsOf(slab), slotIn(product))) return OK;
+  if (isUsed(slab, slotIn(product))) return OK;
   return slotIn(product) < slotCount(slab) ? DOUBLE_FREE : INVALID_POINTER;
 }
 
@@ -401,8 +452,8 @@ export function createSlab(c: i32, base: i32, slab: i32): i32 {
   if (!PINNED) slab = headerIn(base, cells);
   addSlab(base, cells, slab);
   setBase(slab, base);
-  store32(bitsOf(slab), 0);
-  store32(bitsOf(slab) + 4, 0);
+  store32(bitsOf(slab), SHARED ? load32(freedOf(slab)) : 0);
+  store32(bitsOf(slab) + 4, SHARED ? load32(freedOf(slab) + 4) : 0);
   setKind(slab, kindFor(c, reciprocalOf(c)));
   if (PINNED) store32(slab + END_AT, base + (cells << CELL_SHIFT) - SLAB_END);
   setCellsOf(c, cellsOf(c) + cells);
@@ -589,11 +640,12 @@ function moveBase(c: i32, slab: i32, address: i32): void {
 // PINNED layout: groups of headers ----------------------------------------------------------------------------------------
 
 export const GROUP: i32 = 1024;
-export const GROUP_HEADERS: i32 = 30;
+export const GROUP_HEADERS: i32 = SHARED ? 14 : 30;
 const NEXT_GROUP_AT: i32 = 8;
 const GROUP_LINK_AT: i32 = NEXT_GROUP_AT + 4;
 /** The first header: 32 bytes each, of which the first 4 are not used, so that the bits are at a multiple of 8. */
-const HEADERS_AT: i32 = 36;
+const HEADERS_AT: i32 = SHARED ? 68 : 36;
+const HEADER_SHIFT: i32 = SHARED ? 6 : 5;
 
 export function nextGroup(group: i32): i32 {
   return load32(group + NEXT_GROUP_AT);
@@ -606,20 +658,22 @@ export function groupLink(group: i32): i32 {
 
 /** The word of a group that leads to the next one; that of the control block for 0. */
 export function groupLinkAt(group: i32): i32 {
+  if (SHARED) return group == 0 ? openGroups() : group + NEXT_GROUP_AT;
   return group == 0 ? heap + GROUPS_AT : group + NEXT_GROUP_AT;
 }
 
 /** The header in a group with this number. */
 export function headerAt(group: i32, index: i32): i32 {
-  return group + HEADERS_AT + (index << 5);
+  return group + HEADERS_AT + (index << HEADER_SHIFT);
 }
 
 /** A header of a group for a new slab; 0 if there is no group with a free one. */
 export function popHeader(): i32 {
-  const group: i32 = firstGroup();
+  const group: i32 = SHARED ? load32(openGroups()) : firstGroup();
   if (group == 0) return 0;
   const index: i32 = firstClear(group);
-  setFirstClear(group, index);
+  if (SHARED) store32(group, load32(group) | (1 << index));
+  else setFirstClear(group, index);
   if (firstClear(group) == GROUP_HEADERS) unlinkGroup(group);
   return headerAt(group, index);
 }
@@ -627,8 +681,10 @@ export function popHeader(): i32 {
 /** Makes a block in use, of GROUP bytes at a multiple of GROUP, the first group. */
 export function createGroup(group: i32): void {
   setHeader(group, sizeOf(group), (header(group) & FLAGS) | METADATA);
+  if (SHARED) clearFree(group, sizeOf(group));
   store32(group, 0);
   store32(group + 4, 0);
+  if (SHARED) ownNewGroup(group);
   linkGroup(group);
 }
 
@@ -636,19 +692,199 @@ export function createGroup(group: i32): void {
 export function freeHeader(slab: i32): void {
   const group: i32 = slab & -GROUP;
   if (firstClear(group) == GROUP_HEADERS) linkGroup(group);
-  flipBit(group, (slab - headerAt(group, 0)) >>> 5);
+  const index: i32 = (slab - headerAt(group, 0)) >>> HEADER_SHIFT;
+  if (SHARED) store32(group, load32(group) ^ (1 << index));
+  else flipBit(group, index);
 }
 
 function linkGroup(group: i32): void {
-  const next: i32 = firstGroup();
+  const next: i32 = SHARED ? load32(openGroups()) : firstGroup();
   store32(groupLinkAt(group), next);
   store32(group + GROUP_LINK_AT, groupLinkAt(0));
   if (next != 0) store32(next + GROUP_LINK_AT, groupLinkAt(group));
-  setFirstGroup(group);
+  if (SHARED) store32(openGroups(), group);
+  else setFirstGroup(group);
 }
 
 function unlinkGroup(group: i32): void {
   const next: i32 = nextGroup(group);
   store32(groupLink(group), next);
   if (next != 0) store32(next + GROUP_LINK_AT, groupLink(group));
+}
+
+// Slabs of several threads ------------------------------------------------------------------------------------------------
+//
+// With SHARED each group of headers has an owner, the only thread that allocates slots of its slabs, frees them by plain stores,
+// and keeps them in its lists. A slot is in use if and only if its two bits differ:
+//
+//     G   bitsOf(slab)    flipped by the owner: a plain store
+//     R   freedOf(slab)   flipped by any other thread that frees the slot: a compare-and-swap
+//
+// Neither bit is cleared. So each allocation and each free is one store, and a thread may end before or after it.
+//
+// A thread that frees another's slot sets a bit of the group's DIRTY after it has written R. The owner clears DIRTY before it loads
+// R (`notice`). The lists, the marks of full slabs and CURRENT are the owner's; if it dies, they are made again. (The model:
+// tools/model/slots.ts.)
+//
+//     group      16        20         24                   64                        960
+//     ┌──────────┬─────────┬──────────┬──────────┬─────────┬──────────┬──────────┬───┬─────────┐
+//     │ in use,  │ owner,  │ group    │ next of  │         │ header 0 │ header 1 │ … │ DIRTY   │     14 headers of 64 bytes
+//     │ next …   │ 0: none │ before   │ owner    │         │          │          │   │         │
+//     └──────────┴─────────┴──────────┴──────────┴─────────┴──────────┴──────────┴───┴─────────┘
+
+const OWNER_AT: i32 = 16;
+const GROUP_BEFORE_AT: i32 = 20;
+const NEXT_OWN_AT: i32 = 24;
+const DIRTY_AT: i32 = 960;
+/** Groups that one search for freed slots looks at. */
+const LOOKED_GROUPS: i32 = 8;
+
+export function ownerOf(group: i32): i32 {
+  return load32(group + OWNER_AT);
+}
+
+/** The first group of this thread; 0 if it has none. */
+export function ownGroup(): i32 {
+  return load32(ownGroups());
+}
+
+/** The group that was made before this one; 0 for the first. */
+export function groupBefore(group: i32): i32 {
+  return load32(group + GROUP_BEFORE_AT);
+}
+
+export function nextOwn(group: i32): i32 {
+  return load32(group + NEXT_OWN_AT);
+}
+
+function dirtyOf(group: i32): i32 {
+  return group + DIRTY_AT;
+}
+
+/** Whether other threads have freed slots of a slab, and its owner has not looked since. */
+export function isDirty(slab: i32): bool {
+  const group: i32 = slab & -GROUP;
+  return (atomicLoad(dirtyOf(group)) & bitIn(group, slab)) != 0;
+}
+
+/** The bit of a header in its group's words. */
+function bitIn(group: i32, slab: i32): i32 {
+  return 1 << ((slab - headerAt(group, 0)) >>> HEADER_SHIFT);
+}
+
+/** A new group of this thread. */
+function ownNewGroup(group: i32): void {
+  zero(group + 8, GROUP - 12);
+  store32(group + GROUP_BEFORE_AT, lastGroup());
+  setLastGroup(group);
+  own(group);
+}
+
+function own(group: i32): void {
+  store32(group + OWNER_AT, me);
+  store32(group + NEXT_OWN_AT, load32(ownGroups()));
+  store32(ownGroups(), group);
+}
+
+/** Holder: nobody owns a group any more. */
+export function abandon(group: i32): void {
+  store32(group + OWNER_AT, 0);
+  setOrphans(orphans() + 1);
+}
+
+/** Frees the slot at `p` of a slab, whoever owns it. */
+function freeSlotShared(p: i32, slab: i32): i32 {
+  const group: i32 = slab & -GROUP;
+  if (!isPlace(slab)) corrupt();
+  if (ownerOf(group) != me) return report(freeOthers(p, slab, group));
+  const code: i32 = slotError(p, slab);
+  if (code != OK) return report(code);
+  const c: i32 = classOf(slab);
+  flipBit(bitsOf(slab), slotIn(multiply(p - baseOf(slab), reciprocalOf(c)))); // the commit
+  if (isFull(slab)) {
+    setKind(slab, kindFor(c, reciprocalOf(c)));
+    append(c, slab);
+  }
+  if (isEmpty(slab) && !isCurrent(slab) && firstPartial(c) != slab) keepOrRelease(c, slab);
+  return OK;
+}
+
+/** Frees a slot of a slab that this thread does not own. Never waits. */
+function freeOthers(p: i32, slab: i32, group: i32): i32 {
+  const reciprocal: i32 = reciprocalOf(classOf(slab));
+  const product: i32 = multiply(p - baseOf(slab), reciprocal);
+  if (!startsSlot(product, reciprocal)) return INVALID_POINTER;
+  const slot: i32 = slotIn(product);
+  const half: i32 = (slot >>> 5) << 2;
+  const bit: i32 = 1 << (slot & 31);
+  let freed: i32 = atomicLoad(freedOf(slab) + half);
+  for (;;) {
+    if (((load32(bitsOf(slab) + half) ^ freed) & bit) == 0)
+      return slot < slotCount(slab) ? DOUBLE_FREE : INVALID_POINTER;
+    const seen: i32 = compareSwap(freedOf(slab) + half, freed, freed ^ bit); // the commit
+    if (seen == freed) break;
+    freed = seen;
+  }
+  const mine: i32 = bitIn(group, slab);
+  if ((atomicLoad(dirtyOf(group)) & mine) == 0) atomicOr(dirtyOf(group), mine);
+  return OK;
+}
+
+/** Looks for slots of this thread's slabs that others have freed, in a few groups; whether a slab was put into its list. */
+export function notice(): bool {
+  let group: i32 = load32(handOfGroups());
+  let found: bool = false;
+  for (let left: i32 = LOOKED_GROUPS; left > 0 && !found; left--) {
+    if (group == 0) group = load32(ownGroups());
+    if (group == 0) return false;
+    if (noticeIn(group)) found = true;
+    group = nextOwn(group);
+  }
+  store32(handOfGroups(), group);
+  return found;
+}
+
+/** The same in one group of this thread. */
+export function noticeIn(group: i32): bool {
+  let dirty: i32 = atomicLoad(dirtyOf(group));
+  if (dirty == 0) return false;
+  atomicAnd(dirtyOf(group), ~dirty);
+  let found: bool = false;
+  for (dirty &= load32(group); dirty != 0; dirty &= dirty - 1) {
+    const slab: i32 = headerAt(group, trailingZeros(dirty));
+    const c: i32 = classOf(slab);
+    if (isFull(slab) && hasFreeSlot(slab)) {
+      setKind(slab, kindFor(c, reciprocalOf(c)));
+      append(c, slab);
+      found = true;
+    }
+    if (isFull(slab) || isCurrent(slab) || !isEmpty(slab)) continue;
+    if (firstPartial(c) != slab) keepOrRelease(c, slab);
+  }
+  return found;
+}
+
+/** Sets the hints of a group again: of all slabs with free slots, since its owner may be about to mark one as full. */
+export function hintGroup(group: i32): void {
+  for (let live: i32 = load32(group); live != 0; live &= live - 1) {
+    const index: i32 = trailingZeros(live);
+    if (firstFreeSlot(headerAt(group, index)) < slotCount(headerAt(group, index)))
+      atomicOr(dirtyOf(group), 1 << index);
+  }
+}
+
+/** Holder: makes a group that nobody owns, and its slabs, this thread's. Empty slabs are released. */
+export function adopt(group: i32): void {
+  own(group);
+  setOrphans(orphans() - 1);
+  if (firstClear(group) < GROUP_HEADERS) linkGroup(group);
+  atomicAnd(dirtyOf(group), 0);
+  for (let live: i32 = load32(group); live != 0; live &= live - 1) {
+    const slab: i32 = headerAt(group, trailingZeros(live));
+    const c: i32 = classOf(slab);
+    const isFree: bool = hasFreeSlot(slab);
+    setKind(slab, kindFor(c, isFree ? reciprocalOf(c) : 0));
+    setCellsOf(c, cellsOf(c) + (sizeOf(blockOf(slab)) >>> CELL_SHIFT));
+    if (isFree) append(c, slab);
+  }
 }

@@ -80,6 +80,7 @@ it("contains the library, its typings, the wasm files, the files that modules ar
     "cli.js",
     "heap.debug.wasm",
     "heap.shared.wasm",
+    "heap.threads.wasm",
     "heap.wasm",
     "index.js",
     "inline.js",
@@ -142,11 +143,12 @@ it("has the sizes in its README that npm run size holds it to", () => {
   for (const { limit } of checks) expect(beginning).toContain(limit);
 });
 
-it.each(["heap.wasm", "heap.shared.wasm", "heap.debug.wasm"])(
+it.each(["heap.wasm", "heap.shared.wasm", "heap.threads.wasm", "heap.debug.wasm"])(
   "has correct typings for %s",
   (name) => {
     const isDebug = name === "heap.debug.wasm";
-    const files = ["heap.wasm.d.ts", ...(isDebug ? ["heap.debug.wasm.d.ts"] : [])];
+    const isOwn = isDebug || name === "heap.threads.wasm";
+    const files = ["heap.wasm.d.ts", ...(isOwn ? [`${name}.d.ts`] : [])];
     const typings = files
       .map((file) => readFileSync(join(installed, "dist", file), "utf8"))
       .join("\n");
@@ -156,7 +158,7 @@ it.each(["heap.wasm", "heap.shared.wasm", "heap.debug.wasm"])(
         parameters === "" ? 0 : parameters!.split(",").length,
       ]),
     );
-    const shared = name === "heap.shared.wasm";
+    const shared = name === "heap.shared.wasm" || name === "heap.threads.wasm";
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 100, shared });
     const module = new WebAssembly.Module(readFileSync(join(installed, "dist", name)));
     const { exports } = new WebAssembly.Instance(module, { env: { memory } });

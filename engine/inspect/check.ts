@@ -2,7 +2,7 @@
 // nothing, and trusts no word of the heap before it has proved it. Cost: linear in the number of blocks and slabs; in that of the
 // blocks for each class that has slabs.
 
-import { below, firstClear, hasBit, memoryEnd, PINNED, refresh } from "#memory";
+import { below, firstClear, hasBit, memoryEnd, PINNED, refresh, SHARED } from "#memory";
 import { binFor, LEAST_NODE, LISTED, pathTo } from "../bins.ts";
 import {
   childWord,
@@ -43,6 +43,7 @@ import {
   fit,
   footprint,
   foreignBytes,
+  FRONT_BYTES,
   GRANULE,
   heap,
   highWater,
@@ -60,15 +61,32 @@ import {
   quickList,
   quickListFor,
   reciprocalOf,
+  recordsInUse,
   root,
   roundUp,
   slotBytesFor,
   slotSize,
+  sharedWords,
   small,
   smallSetting,
   top,
   topEnd,
+  useRecords,
 } from "../control.ts";
+import {
+  frontOf,
+  frontOfThread,
+  idAt,
+  isLocked,
+  isThread,
+  kindIn,
+  lastGroup,
+  LIVE,
+  logged,
+  orphans,
+  PLACES,
+  stateOf,
+} from "../lock.ts";
 import {
   CHUNK_BYTES,
   entryOf,
@@ -81,6 +99,7 @@ import {
   slabOf,
   startEntry,
 } from "../map.ts";
+import { isTaken, takenBlocks } from "../returned.ts";
 import {
   baseOf,
   bitsOf,
@@ -88,18 +107,22 @@ import {
   classOf,
   GROUP,
   GROUP_HEADERS,
+  groupBefore,
   groupLink,
   groupLinkAt,
   isCurrent,
+  isDirty,
   isEmpty,
   headerAt,
   isFull,
   isSlabHeader,
+  isUsed,
   kindFor,
   kindOf,
   MAX_CELLS,
   nextGroup,
   nextPartial,
+  ownerOf,
   previousPartial,
   SLAB_END,
   slotCount,
@@ -110,12 +133,14 @@ const B: i32 = 0x4200;
 const C: i32 = 0x4300;
 const F: i32 = 0x4600;
 const H: i32 = 0x4800;
+const L: i32 = 0x4c00;
 const M: i32 = 0x4d00;
 const Q: i32 = 0x5100;
+const R: i32 = 0x5200;
 const S: i32 = 0x5300;
 
 /** Bytes of memory whose entries a chunk of the map has. */
-const CHUNK_SPAN: i32 = (CHUNK_BYTES >>> 2) << CELL_SHIFT;
+const CHUNK_SPAN: i32 = 512 << CELL_SHIFT;
 
 /** Where the last `violated` found a violation. */
 export let violatedAt: i32 = 0;
@@ -134,6 +159,7 @@ export function violated(): i32 {
   if (code != 0) return code;
   findMap();
   forgetMap();
+  if (SHARED) return checkShared();
   code = checkClasses();
   if (code == 0) code = checkBlocks();
   if (code == 0) code = checkBins();
@@ -251,7 +277,7 @@ function checkBlocks(): i32 {
       const code: i32 = checkSlab(p, size);
       if (code != 0) return found(code, p);
       cell = (p + size - GRANULE - 1) & -CELL;
-      cellsLeft += size >>> CELL_SHIFT;
+      if (!SHARED || ownerOf(slabOf(p, entryOf(p)) & -GROUP) != 0) cellsLeft += size >>> CELL_SHIFT;
       slabs++;
     }
     before = h & IN_USE;
@@ -307,6 +333,11 @@ function checkSlab(p: i32, size: i32): i32 {
     const address: i32 = p + (i << CELL_SHIFT);
     if (!isSlab(entryOf(address)) || slabOf(address, entryOf(address)) != slab) return M + 2;
   }
+  const owner: i32 = SHARED ? ownerOf(slab & -GROUP) : 0;
+  if (SHARED && owner != 0) {
+    if (!isLive(owner)) return S + 8;
+    useRecords(frontOfThread(owner));
+  }
   const c: i32 = classOf(slab);
   if (!below(c, classAt(CLASS_COUNT))) return S + 3;
   // The first slot of a slab that was split may start above the block, but not by a whole slot.
@@ -316,13 +347,18 @@ function checkSlab(p: i32, size: i32): i32 {
   const slots: i32 = slotCount(slab);
   let used: i32 = 0;
   for (let slot: i32 = 0; slot < 64; slot++) {
-    if (!hasBit(bitsOf(slab), slot)) continue;
+    if (!isUsed(slab, slot)) continue;
     if (slot >= slots) return S + 2;
     used++;
   }
+  if (SHARED && owner == 0) return 0;
   const current: bool = currentSlab(c) == slab;
   const full: bool = used == slots && !current;
   if (isCurrent(slab) != current) return S + 6;
+  // Others have freed slots of a slab that is still marked as full: a hint says so.
+  if (SHARED && !current && !full && isFull(slab)) {
+    return isDirty(slab) ? 0 : S + 9;
+  }
   const kind: i32 = kindFor(c, full ? 0 : reciprocalOf(c)) | (current ? 1 : 0);
   return kindOf(slab) == kind ? 0 : S + 3;
 }
@@ -421,7 +457,7 @@ function checkSlabs(c: i32): i32 {
   for (let slab: i32 = firstPartial(c); slab != 0; slab = nextPartial(slab)) {
     if (!isSlabOf(c, slab) || previousPartial(slab) != previous) return found(S + 4, c);
     if (isFull(slab) || slab == current) return found(S + 4, slab);
-    if (isEmpty(slab) && slab != firstPartial(c)) return found(S + 5, slab);
+    if (!SHARED && isEmpty(slab) && slab != firstPartial(c)) return found(S + 5, slab);
     previous = slab;
     listed++;
   }
@@ -432,6 +468,7 @@ function checkSlabs(c: i32): i32 {
     if (!isSlab(entryOf(p)) || (header(p) & (IN_USE | QUICK)) != IN_USE) continue;
     const slab: i32 = slabOf(p, entryOf(p));
     if (classOf(slab) != c) continue;
+    if (SHARED && frontOfThread(ownerOf(slab & -GROUP)) != recordsInUse()) continue;
     cells += sizeOf(p) >>> CELL_SHIFT;
     if (!isFull(slab) && slab != current) listed--;
   }
@@ -478,4 +515,114 @@ function checkGroups(): i32 {
     }
   }
   return slabs == 0 ? 0 : found(S + 8, heap);
+}
+
+// Heaps that several threads use (SHARED) -----------------------------------------------------------------------------------
+
+/** Nobody may be using the heap, and no death may be without a recovery. */
+function checkShared(): i32 {
+  if (isLocked() || logged() != 0) return found(L + 1, sharedWords());
+  const records: i32 = recordsInUse();
+  let code: i32 = checkFronts();
+  if (code == 0) code = checkBlocks();
+  if (code == 0) code = checkBins();
+  if (code == 0) code = checkQuickLists();
+  for (let place: i32 = 0; code == 0 && place < PLACES; place++) {
+    if (frontOf(place) == 0) continue;
+    useRecords(frontOf(place));
+    for (let i: i32 = 0; code == 0 && i < CLASS_COUNT; i++) code = checkSlabs(classAt(i));
+    if (code == 0) code = checkOpenGroups();
+  }
+  if (code == 0 && cellsLeft != 0) code = found(S + 7, heap);
+  if (code == 0) code = checkOwners();
+  if (code == 0) code = checkBits();
+  useRecords(records);
+  return code;
+}
+
+/** The words of each thread: where they are, and the sizes of the classes. */
+function checkFronts(): i32 {
+  for (let place: i32 = 0; place < PLACES; place++) {
+    const front: i32 = frontOf(place);
+    const isAlive: bool = kindIn(stateOf(place)) == LIVE;
+    if ((front != 0) != isAlive) return found(L + 2, front);
+    if (!isAlive) continue;
+    if (!isMetadata(front) || below(sizeOf(front), FRONT_BYTES)) return found(L + 2, front);
+    for (let other: i32 = 0; other < place; other++) {
+      if (frontOf(other) == front) return found(L + 2, front);
+    }
+    useRecords(front);
+    const code: i32 = checkClasses();
+    if (code != 0) return code;
+  }
+  return 0;
+}
+
+/** Whether `id` is that of a thread that is alive. */
+function isLive(id: i32): bool {
+  if (!isThread(id)) return false;
+  const state: i32 = stateOf((id & 255) - 1);
+  return kindIn(state) == LIVE && idAt((id & 255) - 1, state) == id;
+}
+
+/** Whether the header before `p`, any word, is that of a block of metadata. */
+function isMetadata(p: i32): bool {
+  if ((p & (GRANULE - 1)) != 0 || below(p, first) || !below(p, top())) return false;
+  return (header(p) & (IN_USE | QUICK)) == (IN_USE | METADATA) && leadsOn(p, sizeOf(p), top());
+}
+
+/** The list of this thread's groups with free headers. */
+function checkOpenGroups(): i32 {
+  let link: i32 = groupLinkAt(0);
+  for (let group: i32 = follow(link); group != 0; group = nextGroup(group)) {
+    if (openGroups == 0 || !isMetadata(group) || !isGroup(group)) return found(S + 8, link);
+    if (groupLink(group) != link || firstClear(group) >= GROUP_HEADERS) return found(S + 8, group);
+    link = groupLinkAt(group);
+    openGroups--;
+  }
+  return 0;
+}
+
+/** Each group has one owner that is alive, or none; together they have all slabs. */
+function checkOwners(): i32 {
+  let orphaned: i32 = 0;
+  let left: i32 = (top() - first) >>> 10;
+  for (let group: i32 = lastGroup(); group != 0; group = groupBefore(group)) {
+    if (!isMetadata(group) || !isGroup(group)) return found(S + 8, group);
+    const owner: i32 = ownerOf(group);
+    if (owner == 0) {
+      orphaned++;
+      if (firstClear(group) < GROUP_HEADERS) openGroups--;
+    } else if (!isLive(owner)) return found(S + 8, group);
+    // A list that leads to itself has no end.
+    if (left-- == 0) return found(S + 8, group);
+    for (let i: i32 = 0; i < 64; i++) {
+      if (!hasBit(group, i)) continue;
+      if (i >= GROUP_HEADERS || !isSlabHeader(headerAt(group, i))) return found(S + 8, group);
+      slabs--;
+    }
+  }
+  return orphaned == orphans() && openGroups == 0 && slabs == 0 ? 0 : found(S + 8, heap);
+}
+
+/** The bits of blocks in use, the hints of freed ones, and the number of threads' words. */
+function checkBits(): i32 {
+  let used: i32 = 0;
+  let fronts: i32 = 0;
+  for (let p: i32 = first; p != top(); p = (p + sizeOf(p)) | 0) {
+    const kind: i32 = header(p) & (IN_USE | QUICK);
+    if (kind == (IN_USE | METADATA)) {
+      if (p != root() && !isChunk(p) && !isGroup(p)) fronts++;
+    }
+    if (kind != IN_USE || isSlab(entryOf(p))) continue;
+    if (!isTaken(p)) return found(R + 1, p);
+    used++;
+  }
+  for (let place: i32 = 0; place < PLACES; place++) {
+    if (frontOf(place) != 0) fronts--;
+  }
+  if (fronts != 0) return found(L + 2, heap);
+  const taken: i32 = takenBlocks();
+  if (taken == -1) return found(R + 2, heap);
+  return taken == used ? 0 : found(R + 1, heap);
 }

@@ -1,6 +1,6 @@
 // Walks the heap: each block and slot in address order. It reads the heap's words, and changes nothing.
 
-import { below, hasBit, multiply, refresh } from "#memory";
+import { below, multiply, refresh } from "#memory";
 import {
   FOREIGN,
   header,
@@ -14,7 +14,7 @@ import {
 } from "../block.ts";
 import { first, heap, slotSize, top } from "../control.ts";
 import { entryOf, findMap, forgetMap, isSlab, slabOf } from "../map.ts";
-import { baseOf, bitsOf, blockOf, classOf, slotCount } from "../slabs.ts";
+import { baseOf, blockOf, classOf, isUsed, slotCount } from "../slabs.ts";
 
 export const FREE_BLOCK: i32 = 0;
 export const USED_BLOCK: i32 = 1;
@@ -57,7 +57,7 @@ function arriveAt(p: i32): i32 {
     if (below(p, baseOf(slab))) p = baseOf(slab);
     walkedSize = slotSize(classOf(slab));
     const slot: i32 = ((p - baseOf(slab)) / walkedSize) | 0;
-    walkedKind = hasBit(bitsOf(slab), slot) ? USED_SLOT : FREE_SLOT;
+    walkedKind = isUsed(slab, slot) ? USED_SLOT : FREE_SLOT;
     return p;
   }
   const h: i32 = header(p);

@@ -23,6 +23,12 @@ export {
 export const CHECKED: bool = true;
 /** Tests run with both layouts. */
 export const PINNED: bool = process.env["PINNED"] === "1";
+/** And with heaps that several threads use. */
+export const SHARED: bool = process.env["SHARED"] === "1";
+
+/** The undo log, see typed.ts: here each of its stores is one that a test can stop after. */
+let log = 0;
+let logRoom = 0;
 
 /** What the engine did since the last `reset`. */
 export const counts = {
@@ -36,6 +42,8 @@ export const counts = {
   /** Calls of `copy`, and the bytes they moved. */
   copies: 0,
   copiedBytes: 0,
+  /** Most entries that the undo log had. */
+  logged: 0,
   /** Attempts to make the memory larger, those that failed too. */
   growths: 0,
 };
@@ -45,6 +53,8 @@ let failFrom = Infinity;
 let failTo = Infinity;
 /** Writes left until the engine stops. */
 let writesLeft = Infinity;
+/** What happens then. */
+let interrupt = (): void => {};
 
 /** Thrown in the middle of the engine where a test stops it. */
 export class Stopped extends Error {
@@ -54,6 +64,7 @@ export class Stopped extends Error {
 /** Puts the engine onto a memory; nothing counted, nothing failing. */
 export function mount(onto: AnyMemory): void {
   typed.mount(onto);
+  useLog(0, 0);
   reset();
 }
 
@@ -72,7 +83,15 @@ export function failGrowths(from: number, to = from): void {
 
 /** Stops the engine, once, right after so many writes from now on: stores, fills and copies. */
 export function stopAfter(writes: number): void {
+  interruptAfter(writes, () => {
+    throw new Stopped("stopped after a write, as the test asked");
+  });
+}
+
+/** The same, but calls `call` there: other threads go on, in the middle of what this one does. */
+export function interruptAfter(writes: number, call: () => void): void {
   writesLeft = writes;
+  interrupt = call;
 }
 
 function reach(address: i32, alignment: i32): void {
@@ -89,8 +108,8 @@ function reachAll(address: i32, length: i32): void {
 
 function wrote(): void {
   if (--writesLeft !== 0) return;
-  stopAfter(Infinity);
-  throw new Stopped("stopped after a write, as the test asked");
+  writesLeft = Infinity;
+  interrupt();
 }
 
 export function load32(address: i32): i32 {
@@ -101,12 +120,80 @@ export function load32(address: i32): i32 {
   return typed.load32(address);
 }
 
-export function store32(address: i32, value: i32): void {
-  reach(address, 4);
+export function useLog(address: i32, room: i32): void {
+  log = address;
+  logRoom = room;
+}
+
+function keep(address: i32): void {
+  if (log === 0) return;
+  const count = typed.load32(log);
+  if (count >= logRoom) throw new Error("the undo log is full");
+  if (count >= counts.logged) counts.logged = count + 1;
+  plainStore(log + 8 + count * 8, address);
+  plainStore(log + 12 + count * 8, typed.load32(address));
+  plainStore(log, count + 1);
+}
+
+function plainStore(address: i32, value: i32): void {
   counts.stores++;
   typed.store32(address, value);
   wrote();
 }
+
+export function store32(address: i32, value: i32): void {
+  reach(address, 4);
+  keep(address);
+  plainStore(address, value);
+}
+
+export function firstEqual(a: i32, b: i32): i32 {
+  reach(a, 8);
+  reach(b, 8);
+  counts.loads += 2;
+  return typed.firstEqual(a, b);
+}
+
+export function atomicLoad(address: i32): i32 {
+  reach(address, 4);
+  counts.loads++;
+  return typed.atomicLoad(address);
+}
+
+function atomicWrite<Result>(address: i32, write: () => Result): Result {
+  reach(address, 4);
+  counts.stores++;
+  const result = write();
+  wrote();
+  return result;
+}
+
+export function atomicStore(address: i32, value: i32): void {
+  atomicWrite(address, () => typed.atomicStore(address, value));
+}
+
+export function compareSwap(address: i32, expected: i32, value: i32): i32 {
+  return atomicWrite(address, () => typed.compareSwap(address, expected, value));
+}
+
+export function atomicOr(address: i32, bits: i32): void {
+  atomicWrite(address, () => typed.atomicOr(address, bits));
+}
+
+export function atomicAnd(address: i32, bits: i32): void {
+  atomicWrite(address, () => typed.atomicAnd(address, bits));
+}
+
+export function atomicAdd(address: i32, count: i32): void {
+  atomicWrite(address, () => typed.atomicAdd(address, count));
+}
+
+/** In these tests all threads are one, which must not sleep. */
+export function wait(): void {
+  throw new Error("a thread would wait");
+}
+
+export function notify(): void {}
 
 export function load8(address: i32): i32 {
   reach(address, 1);

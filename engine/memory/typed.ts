@@ -10,6 +10,8 @@ import type { AnyMemory } from "./any-memory.ts";
 export const CHECKED: bool = false;
 /** Whether metadata never moves, for heaps that several threads use; see engine/map.ts. */
 export const PINNED: bool = false;
+/** Whether several threads use a heap at the same time; with PINNED. See engine/lock.ts. */
+export const SHARED: bool = false;
 
 let memory: AnyMemory;
 let words: Int32Array;
@@ -18,6 +20,10 @@ let bytes: Uint8Array;
 let reach: number;
 /** Whether the memory is a shared WebAssembly.Memory, whose buffer may be from before another thread grew it. */
 let isShared: boolean;
+/** Address of the undo log while this thread has the lock, otherwise 0. */
+let log: i32 = 0;
+/** Entries that the log has room for. */
+let logRoom: i32 = 0;
 
 /** Puts the engine onto a memory. */
 export function mount(onto: AnyMemory): void {
@@ -51,6 +57,7 @@ function load32Again(address: i32): i32 {
 }
 
 export function store32(address: i32, value: i32): void {
+  if (SHARED) keep(address);
   words[address >>> 2] = value;
 }
 
@@ -60,6 +67,58 @@ export function load8(address: i32): i32 {
 
 export function store8(address: i32, value: i32): void {
   bytes[address >>> 0] = value;
+}
+
+/** From now on the log at `address` gets the old word before a store; for 0 it does not. */
+export function useLog(address: i32, room: i32): void {
+  log = address;
+  logRoom = room;
+}
+
+/** The address, the old word, and only then the number of entries: a thread may end between any two stores. */
+export function keep(address: i32): void {
+  if (log == 0) return;
+  const count = words[log >>> 2]!;
+  if (count >= logRoom) trap();
+  const entry = (log >>> 2) + 2 + count * 2;
+  words[entry] = address;
+  words[entry + 1] = words[address >>> 2]!;
+  words[log >>> 2] = count + 1;
+}
+
+export function atomicLoad(address: i32): i32 {
+  return Atomics.load(words, address >>> 2);
+}
+
+export function atomicStore(address: i32, value: i32): void {
+  Atomics.store(words, address >>> 2, value);
+}
+
+/** Stores `value` if the word is `expected`; returns the word as it was. */
+export function compareSwap(address: i32, expected: i32, value: i32): i32 {
+  return Atomics.compareExchange(words, address >>> 2, expected, value);
+}
+
+export function atomicOr(address: i32, bits: i32): void {
+  Atomics.or(words, address >>> 2, bits);
+}
+
+export function atomicAnd(address: i32, bits: i32): void {
+  Atomics.and(words, address >>> 2, bits);
+}
+
+export function atomicAdd(address: i32, count: i32): void {
+  Atomics.add(words, address >>> 2, count);
+}
+
+/** Sleeps while the word is `value`, until it is notified, at most so many milliseconds. Not every thread may. */
+export function wait(address: i32, value: i32, milliseconds: i32): void {
+  Atomics.wait(words, address >>> 2, value, milliseconds);
+}
+
+/** Wakes up to `count` threads that sleep there; -1: all. */
+export function notify(address: i32, count: i32): void {
+  Atomics.notify(words, address >>> 2, count == -1 ? Infinity : count);
 }
 
 export function zero(address: i32, length: i32): void {
@@ -94,6 +153,12 @@ export function firstClear(address: i32): i32 {
   return words[address >>> 2]! != -1
     ? trailingZeros(~words[address >>> 2]!)
     : 32 + trailingZeros(~words[(address >>> 2) + 1]!);
+}
+
+/** Number of the lowest bit in which the 64 at `a` and the 64 at `b` agree; 64 if there is none. */
+export function firstEqual(a: i32, b: i32): i32 {
+  const low = trailingZeros(~(words[a >>> 2]! ^ words[b >>> 2]!));
+  return low != 32 ? low : 32 + trailingZeros(~(words[(a >>> 2) + 1]! ^ words[(b >>> 2) + 1]!));
 }
 
 /** Sets the lowest clear bit, which is number `bit`. */

@@ -67,7 +67,10 @@ function runInC(by: string, all: readonly Program[]): Run[] {
       string,
     ];
     const options = supports(by, SANITIZED) ? SANITIZED : ["-O2"];
-    writeFileSync(join(folder, "heapwright.c"), heapwrightC({ CHECKED: true, PINNED: false }));
+    writeFileSync(
+      join(folder, "heapwright.c"),
+      heapwrightC({ CHECKED: true, PINNED: false, SHARED: false }),
+    );
     const include = [`-I${folder}`, "-Idist/native"];
     compile(by, [...STRICT, ...options, ...include, "test/native/driver.c", "-o", driver]);
     const words = all.map(({ pages, most, limit, margin, fit, small, steps }) => [

@@ -57,7 +57,10 @@ const LIBRARIES = ["process.c", "libheapwright.c", "libheapwright.h", "libheapwr
 /** Writes heapwright.c, and puts what includes it and what it includes beside it. */
 export function buildC(): void {
   mkdirSync(OUTPUT, { recursive: true });
-  writeFileSync(`${OUTPUT}/heapwright.c`, heapwrightC({ CHECKED: false, PINNED: false }));
+  writeFileSync(
+    `${OUTPUT}/heapwright.c`,
+    heapwrightC({ CHECKED: false, PINNED: false, SHARED: false }),
+  );
   copyFileSync(HEADER, `${OUTPUT}/heapwright.h`);
   for (const name of LIBRARIES) copyFileSync(`bindings/native/${name}`, `${OUTPUT}/${name}`);
 }

@@ -83,7 +83,8 @@ async function buildFactory(entry: string, factory: string, output: string): Pro
 
 /** Returns a module with the function `factory`, whose body is the seam and the engine, both given as JavaScript. */
 export function makeFactory(factory: string, engineSource: string, seamSource: string): string {
-  const seam = new Module(seamSource);
+  const { constants } = new Module(seamSource);
+  const seam = new Module(withoutDeadCode(seamSource, constants));
   const engine = new Module(withoutDeadCode(engineSource, seam.constants));
   for (const name of [...engine.functions.keys(), ...engine.variables.keys()]) {
     if (seam.functions.has(name)) throw new Error(`the engine and ${SEAM} both have a ${name}`);
@@ -104,7 +105,7 @@ ${rest}
 type Node = AnyNode;
 
 /**
- * The engine's source without what the seam's constants rule out (CHECKED, PINNED): what is left may be short enough to be
+ * A source without what the seam's constants rule out (CHECKED, PINNED, SHARED): what is left may be short enough to be
  * expanded where it is called.
  */
 function withoutDeadCode(source: string, constants: ReadonlyMap<string, string>): string {
@@ -114,21 +115,28 @@ function withoutDeadCode(source: string, constants: ReadonlyMap<string, string>)
       const value = valueOf(test.argument);
       return value === undefined ? undefined : !value;
     }
+    if (test.type === "Literal" && typeof test.value === "boolean") return test.value;
     if (test.type !== "Identifier") return undefined;
-    const value = constants.get(module.imports.get(test.name) ?? "");
+    const value = constants.get(module.imports.get(test.name) ?? test.name);
     return value === undefined ? undefined : value === "(true)";
   };
   const dead: { start: number; end: number; by: string }[] = [];
   visit(parse(source, { ecmaVersion: 2022, sourceType: "module" }), (node) => {
+    if (dead.some(({ start, end }) => node.start >= start && node.end <= end)) return;
+    if (node.type === "LogicalExpression") {
+      const left = valueOf(node.left);
+      if (left === undefined) return;
+      const isDecided = left === (node.operator === "||");
+      const by = isDecided ? String(left) : source.slice(node.right.start, node.right.end);
+      dead.push({ ...node, by: isDecided ? by : `(${by})` });
+      return;
+    }
     if (node.type !== "ConditionalExpression" && node.type !== "IfStatement") return;
     const value = valueOf(node.test);
-    if (
-      value === undefined ||
-      dead.some(({ start, end }) => node.start >= start && node.end <= end)
-    )
-      return;
+    if (value === undefined) return;
+    const empty = /\belse\s*$/.test(source.slice(0, node.start)) ? ";" : "";
     const rest = value ? node.consequent : node.alternate;
-    dead.push({ ...node, by: rest ? source.slice(rest.start, rest.end) : "" });
+    dead.push({ ...node, by: rest ? source.slice(rest.start, rest.end) : empty });
   });
   if (dead.length === 0) return source;
   let text = "";

@@ -25,7 +25,17 @@ import { build, type BuildOptions, type Plugin } from "esbuild";
 const GENERATED = "tools/build/generated";
 
 /** Where invariants are written. */
-const ENGINE_FILES = ["control", "block", "blocks", "bins", "map", "classes", "slabs"];
+const ENGINE_FILES = [
+  "control",
+  "lock",
+  "block",
+  "blocks",
+  "returned",
+  "bins",
+  "map",
+  "classes",
+  "slabs",
+];
 
 const COMMON = {
   bundle: true,
@@ -277,6 +287,6 @@ function buildTypings(): void {
     const docstring = `/**\n * ${summary}\n *\n * @module heapwright/${name}\n */\n`;
     writeFileSync(`dist/${name}.d.ts`, `${docstring}export * from "./index.js";\n`);
   }
-  for (const name of ["heap.wasm", "heap.debug.wasm"])
+  for (const name of ["heap.wasm", "heap.threads.wasm", "heap.debug.wasm"])
     copyFileSync(`src/${name}.d.ts`, `dist/${name}.d.ts`);
 }

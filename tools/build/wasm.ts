@@ -1,4 +1,5 @@
-// engine/exports.ts → dist/heap.wasm and dist/heap.shared.wasm; with the inspector, dist/heap.debug.wasm: the AssemblyScript compiler, then Binaryen with settings of
+// engine/exports.ts → dist/heap.wasm and dist/heap.shared.wasm; with the inspector, dist/heap.debug.wasm;
+// with engine/shared.ts, dist/heap.threads.wasm: the AssemblyScript compiler, then Binaryen with settings of
 // our own. What is rarely called stays out of line, so that the paths that are taken all the time are short and in one piece.
 
 import { execFileSync } from "node:child_process";
@@ -17,6 +18,9 @@ export const PLAIN = [
   "--disable",
   "mutable-globals",
 ];
+/** For heaps that several threads use at the same time. */
+const THREADS = ["engine/shared.ts"];
+const THREADED = ["PINNED", "SHARED"];
 const SHARED = [
   "--enable",
   "threads",
@@ -206,5 +210,8 @@ export function buildWasm(): void {
   writeFileSync(`${GENERATED}/heap.wat`, heap.text);
   writeFileSync("dist/heap.shared.wasm", build(ENGINE, true).binary);
   writeFileSync("dist/heap.debug.wasm", build(DEBUG, false).binary);
+  writeFileSync("dist/heap.threads.wasm", build([...ENGINE, ...THREADS], true, THREADED).binary);
+  const debug = build([...DEBUG, ...THREADS], true, THREADED).binary;
+  writeFileSync(`${GENERATED}/heap.threads.debug.wasm`, debug);
   writeFileSync(`${GENERATED}/heap.pinned.wasm`, build(DEBUG, false, ["PINNED"]).binary);
 }

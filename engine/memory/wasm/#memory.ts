@@ -5,12 +5,20 @@
 export const CHECKED: bool = false;
 /** Whether metadata never moves, for heaps that several threads use; see engine/map.ts. */
 export const PINNED: bool = false;
+/** Whether several threads use a heap at the same time; with PINNED. See engine/lock.ts. */
+export const SHARED: bool = false;
+
+/** Address of the undo log while this thread has the lock, otherwise 0. */
+let log: i32 = 0;
+/** Entries that the log has room for. */
+let logRoom: i32 = 0;
 
 export function load32(address: i32): i32 {
   return load<i32>(address);
 }
 
 export function store32(address: i32, value: i32): void {
+  if (SHARED) keep(address);
   store<i32>(address, value);
 }
 
@@ -93,6 +101,63 @@ export function hasBitAndMore(address: i32, bit: i32, alone: i32): bool {
 
 export function flipBit(address: i32, bit: i32): void {
   store<u64>(address, load<u64>(address) ^ ((<u64>1) << (<u64>(<u32>bit))));
+}
+
+/** Number of the lowest bit in which the 64 at `a` and the 64 at `b` agree; 64 if there is none. */
+export function firstEqual(a: i32, b: i32): i32 {
+  return <i32>ctz<u64>(~(load<u64>(a) ^ load<u64>(b)));
+}
+
+/** From now on `store32` keeps the old word in the log at `address`; for 0 it does not. */
+export function useLog(address: i32, room: i32): void {
+  log = address;
+  logRoom = room;
+}
+
+/** The address, the old word, and only then the number of entries: a thread may end between any two stores. */
+function keep(address: i32): void {
+  if (log == 0) return;
+  const count: i32 = load<i32>(log);
+  if (count >= logRoom) unreachable();
+  const entry: i32 = log + 8 + (count << 3);
+  store<i32>(entry, address);
+  store<i32>(entry + 4, load<i32>(address));
+  store<i32>(log, count + 1);
+}
+
+export function atomicLoad(address: i32): i32 {
+  return atomic.load<i32>(address);
+}
+
+export function atomicStore(address: i32, value: i32): void {
+  atomic.store<i32>(address, value);
+}
+
+/** Stores `value` if the word is `expected`; returns the word as it was. */
+export function compareSwap(address: i32, expected: i32, value: i32): i32 {
+  return atomic.cmpxchg<i32>(address, expected, value);
+}
+
+export function atomicOr(address: i32, bits: i32): void {
+  atomic.or<i32>(address, bits);
+}
+
+export function atomicAnd(address: i32, bits: i32): void {
+  atomic.and<i32>(address, bits);
+}
+
+export function atomicAdd(address: i32, count: i32): void {
+  atomic.add<i32>(address, count);
+}
+
+/** Sleeps while the word is `value`, until it is notified, at most so many milliseconds. Not every thread may. */
+export function wait(address: i32, value: i32, milliseconds: i32): void {
+  atomic.wait<i32>(address, value, <i64>milliseconds * 1000000);
+}
+
+/** Wakes up to `count` threads that sleep there; -1: all. */
+export function notify(address: i32, count: i32): void {
+  atomic.notify(address, count);
 }
 
 /** The end of the memory in bytes; one granule less for 4 GiB, so that it fits a word. */

@@ -63,7 +63,9 @@ type Meaning =
   | { readonly is: "constant"; readonly constant: Constant }
   | { readonly is: "variable"; readonly name: string }
   | { readonly is: "seam"; readonly seam: SeamFunction }
-  | { readonly is: "switch"; readonly value: boolean };
+  | { readonly is: "switch"; readonly value: boolean }
+  /** Of a file that is left out, or a seam function that C lacks: only code that the constants rule out may use it. */
+  | { readonly is: "absent"; readonly why: string };
 
 /** How a function uses the heap. */
 type Heap = "none" | "reads" | "writes";
@@ -169,7 +171,7 @@ class Translator {
           module.names.set(
             each.local.name,
             statement.source.value === "#memory"
-              ? this.#seamName(module, each, name, seam)
+              ? this.#seamName(name, seam)
               : this.#imported(module, each, statement.source.value, name),
           );
         }
@@ -178,23 +180,21 @@ class Translator {
     return module;
   }
 
-  #seamName(
-    module: Module,
-    node: Node,
-    name: string,
-    seam: ReadonlyMap<string, SeamFunction>,
-  ): Meaning {
+  #seamName(name: string, seam: ReadonlyMap<string, SeamFunction>): Meaning {
     const value = this.#settings.constants[name];
     if (value !== undefined) return { is: "switch", value };
     const found = seam.get(name);
-    if (found === undefined) return this.#refuse(module, node, `the seam for C has no ${name}`);
-    return { is: "seam", seam: found };
+    return found === undefined
+      ? { is: "absent", why: `the seam for C has no ${name}` }
+      : { is: "seam", seam: found };
   }
 
   #imported(module: Module, node: Node, from: string, name: string): Meaning {
     const base = from.replace(/^.*\//, "");
     const other = this.#modules.find(({ file }) => file.name.endsWith(`/${base}`));
-    const found = other?.names.get(name);
+    if (other === undefined)
+      return { is: "absent", why: `${name} is not in a file before this one` };
+    const found = other.names.get(name);
     if (found === undefined)
       return this.#refuse(module, node, `${name} is not in a file before this one`);
     return found;
@@ -335,6 +335,8 @@ class Translator {
     if (node.callee.type !== "Identifier")
       return this.#refuse(module, node, "only functions can be called");
     const meaning = this.#meaning(module, func, node.callee);
+    if (meaning !== "local" && meaning.is === "absent")
+      return this.#refuse(module, node, meaning.why);
     if (meaning === "local" || (meaning.is !== "function" && meaning.is !== "seam"))
       return this.#refuse(module, node, `${node.callee.name} is not a function`);
     return meaning;
@@ -585,6 +587,7 @@ class Translator {
           if (node.type !== "Identifier") return;
           const meaning = this.#meaning(func.module, func, node as Node & { name: string });
           if (meaning === "local") return;
+          if (meaning.is === "absent") this.#refuse(func.module, node, meaning.why);
           if (meaning.is === "function") follow(meaning.function);
           if (meaning.is === "constant") constants(meaning.constant);
           if (meaning.is === "variable") this.#used.add(meaning.name);

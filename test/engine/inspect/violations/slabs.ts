@@ -25,6 +25,7 @@ import {
   NEXT_GROUP,
   PREVIOUS,
 } from "../busy-heap.ts";
+import { BEFORE, GROUPS, ORPHANS, OWNER } from "../shared-heap.ts";
 import type { Violations } from "../violation.ts";
 
 export const slabs: Violations = {
@@ -242,5 +243,19 @@ export const slabs: Violations = {
       "a list of groups that leads to itself",
       (heap) => heap.set(heap.group() + NEXT_GROUP, heap.group()),
     ],
+  ],
+  shared: [
+    ["S9", "no hint for a slot that was freed", (heap) => heap.clearHints()],
+    ["S8", "a group of no thread", (heap) => heap.set(heap.group() + OWNER, 63)],
+    ["S8", "a group of a place that is free", (heap) => heap.set(heap.group() + OWNER, 9)],
+    ["S8", "a list of groups that leads to no group", (heap) => heap.setShared(GROUPS, 4096)],
+    ["S8", "a list of all groups without one", (heap) => heap.setShared(GROUPS, 0)],
+    [
+      "S8",
+      "a list of all groups that leads to itself",
+      (heap) => heap.set(heap.group() + BEFORE, heap.group()),
+    ],
+    ["S8", "orphans that are not there", (heap) => heap.setShared(ORPHANS, 1)],
+    ["S7", "slabs that their thread does not count", (heap) => heap.set(heap.group() + OWNER, 0)],
   ],
 };
