@@ -9,6 +9,7 @@ import { TraceError } from "../trace/error.ts";
 import { LinkError } from "./binaryen.ts";
 import { compareCommand } from "./compare.ts";
 import { CommandFailure, type Context } from "./context.ts";
+import { exportCommand } from "./export.ts";
 import { addMoreHelp } from "./help.ts";
 import { leaksCommand, statsCommand } from "./leaks.ts";
 import { linkCommand } from "./link.ts";
@@ -106,6 +107,7 @@ linkCommand(verb("link"), context);
 recordCommand(verb("record"), context);
 leaksCommand(verb("leaks"), context);
 statsCommand(verb("stats"), context);
+exportCommand(verb("export"), context);
 program.showHelpAfterError("See heapwright --help.");
 
 function verb(name: string): Command {

@@ -11,7 +11,7 @@ import { CLI, folder, good, heapwright, large, onTerminal, outcome, start } from
 import { widthOf } from "./runs.ts";
 
 describe("heapwright", () => {
-  test.each([[], ["replay"], ["compare"], ["link"], ["record"], ["leaks"], ["stats"]])(
+  test.each([[], ["replay"], ["compare"], ["link"], ["record"], ["leaks"], ["stats"], ["export"]])(
     "%s --help and --version",
     async (...verb) => {
       const help = await heapwright(...verb, "--help");
@@ -26,7 +26,7 @@ describe("heapwright", () => {
     },
   );
 
-  test.each([[], ["replay"], ["compare"], ["link"], ["record"], ["leaks"], ["stats"]])(
+  test.each([[], ["replay"], ["compare"], ["link"], ["record"], ["leaks"], ["stats"], ["export"]])(
     "%s --help on a terminal of 50 columns",
     async (...verb) => {
       const { out } = await onTerminal(50, ...verb, "--help");
