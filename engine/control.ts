@@ -75,7 +75,7 @@ export const QUICK_ROOM: i32 = 3;
 /** A quick list has 16 bytes. */
 const QUICK_LIST_SHIFT: i32 = 4;
 /** Sizes that slabs serve, in units of 8 bytes: 0 to MAX_SMALL. */
-const SMALL_SIZES: i32 = 127;
+export const SMALL_SIZES: i32 = 127;
 export const CLASS_COUNT: i32 = 33;
 
 export const MAGIC_AT: i32 = 0;

@@ -23,6 +23,7 @@ import {
   setPeak,
   setProgramBreak,
 } from "./control.ts";
+import { corrupt } from "./errors.ts";
 
 /** Highest possible break: 4 GiB less a granule, so that it is a 32-bit number. */
 export const HIGHEST_BREAK: i32 = SHARED ? -64 : -16;
@@ -72,6 +73,8 @@ export function moveBreak(start: i32, bytes: i32, margin: i32): bool {
   if (target == 0) return false;
   // Up to the memory of other code.
   if (start == from && below(reserved(), end) && below(reserved(), target)) target = reserved();
+  // `startFor` makes sure that this does not happen, unless RESERVED was overwritten.
+  if (below(target, least)) corrupt();
   if (below(end, target)) {
     if (!growTo(target)) {
       if (margin != 0) return false;

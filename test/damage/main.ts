@@ -18,6 +18,8 @@ const WORKER = fileURLToPath(new URL("worker.ts", import.meta.url));
 const BATCH = 1000;
 /** A child that completes no case for so long is stopped; a case takes about a millisecond. */
 const LIMIT_MS = 10_000;
+/** The same for a child that starts; on a busy machine that takes long. */
+const START_MS = 120_000;
 /** Failed cases that are printed. */
 const MOST_PRINTED = 40;
 
@@ -108,23 +110,24 @@ async function runInChild({ engine, seed, count }: Batch): Promise<{ done: numbe
   let errors = "";
   let isLate = false;
   let timer: NodeJS.Timeout | undefined;
-  const watch = (): void => {
+  const watch = (limit: number): void => {
     clearTimeout(timer);
     timer = setTimeout(() => {
       isLate = true;
       child.kill("SIGKILL");
-    }, LIMIT_MS);
+    }, limit);
   };
-  watch();
+  watch(START_MS);
   child.stderr?.on("data", (data: Buffer) => (errors = `${errors}${data}`.slice(-2000)));
   const closed = new Promise<string>((settle) => {
     child.on("close", (code, signal) => settle(`exit code ${code}, signal ${signal}\n${errors}`));
   });
   for await (const line of createInterface({ input: child.stdout! })) {
+    watch(LIMIT_MS);
+    if (line === "") continue; // it has started
     addReport(JSON.parse(line) as Report);
     done++;
     bar?.increment();
-    watch();
   }
   const end = await closed;
   clearTimeout(timer);

@@ -1,6 +1,7 @@
 /**
  * Runs cases of the damage tests: `worker.ts ENGINE SEED COUNT [trace]`. Case n has the seed SEED + n. For each case that ends,
- * the worker writes a line of JSON to standard output, so the case after the last line is the one that hangs.
+ * the worker writes a line of JSON to standard output, so the case after the last line is the one that hangs. Before the first case
+ * it writes an empty line.
  *
  * A case is a random program on a heap in a memory that belongs to others too:
  *
@@ -25,6 +26,7 @@ import {
   FIRST_AT,
   GRANULE,
   LIMIT_AT,
+  SMALL_SIZES,
   TOP_AT,
   TOP_END_AT,
 } from "../../engine/control.ts";
@@ -527,9 +529,10 @@ class Places {
       if (!isFree && load(header) === p) this.slabs.push(header);
       p += size;
     }
+    for (let i = 0; i < SMALL_SIZES; i++) this.slabs.push(load(at + CURRENT_AT + i * 4));
     for (let i = 0; i < CLASS_COUNT; i++) {
-      const c = at + (i << CLASS_SHIFT);
-      this.slabs.push(...[CURRENT_AT, FIRST_AT].map((field) => load(c + field)).filter(Boolean));
+      const partial = load(at + FIRST_AT + (i << CLASS_SHIFT));
+      if (partial !== 0) this.slabs.push(partial);
     }
   }
 }
@@ -537,6 +540,7 @@ class Places {
 // The worker --------------------------------------------------------------------------------------------------------------
 
 const [engine, seed, count, trace] = process.argv.slice(2);
+writeSync(1, "\n");
 for (let i = 0; i < Number(count); i++) {
   const report = new Case(engine as EngineName, Number(seed) + i, trace !== undefined).run();
   writeSync(1, `${JSON.stringify(report)}\n`);

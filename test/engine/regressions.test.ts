@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 
-import { CONTROL, LIMIT_AT, MARGIN_AT } from "../../engine/control.ts";
+import { CONTROL, LIMIT_AT, MARGIN_AT, RESERVED_AT } from "../../engine/control.ts";
 import { bytesOf, FORMS, imageOf, wasmMemory } from "./engines.ts";
 import { ERRORS } from "./error-names.ts";
 import { DEFAULT_SMALL, heapOf, uncreated } from "./test-heap.ts";
@@ -57,6 +57,20 @@ test.each(FORMS)("%s: the break stays below the limit if LIMIT was overwritten",
   expect(heap.break).toBe(8 * 65536);
   word[0] = before;
 });
+
+test.each(FORMS)(
+  "%s: a heap with a limit whose RESERVED was overwritten serves nothing beyond its break",
+  async (form) => {
+    const memory = wasmMemory(16);
+    const heap = await heapOf(form, { memory, limit: 8 * 65536 });
+    const word = new Int32Array(memory.buffer, heap.base + RESERVED_AT, 1);
+    const before = word[0]!;
+    word[0] = heap.break + 16;
+    expect(() => heap.request(3 * 65536)).toThrow("unreachable");
+    word[0] = before;
+    heap.expectSound();
+  },
+);
 
 test.each(FORMS)(
   "%s: a header with size 0 is reported, and does not make the walk endless",
