@@ -117,7 +117,7 @@ export const CLASS_SHIFT: i32 = 5;
 export const CONTROL: i32 =
   (CLASSES_AT +
     (CLASS_COUNT << CLASS_SHIFT) +
-    (SHARED ? 12288 + 2 * GRANULE : WORD + GRANULE) -
+    (SHARED ? 3 * WORD + 12288 + 2 * GRANULE : WORD + GRANULE) -
     1) &
   -GRANULE;
 
@@ -146,6 +146,11 @@ export function recordsInUse(): i32 {
 /** Makes the words at `address` those. */
 export function useRecords(address: i32): void {
   records = address - CURRENT_AT;
+}
+
+/** Makes those of the control block the ones in use, which have no slabs: this thread allocates none. */
+export function forgetRecords(): void {
+  records = heap;
 }
 
 /** Makes the heap at `at` the one in use, or none for 0. What the engine remembers of it never changes. */

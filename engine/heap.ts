@@ -73,6 +73,7 @@ import {
   CONTROL,
   createControl,
   first,
+  forgetRecords,
   FRONT_BYTES,
   GRANULE,
   heap,
@@ -115,6 +116,7 @@ import {
   frontOfThread,
   LIVE,
   me,
+  NOBODY,
   reserve,
   RESERVED,
   setMyFront,
@@ -255,9 +257,10 @@ export function join(id: i32, looks: i32): i32 {
 
 /** SHARED: this thread leaves the heap. Its blocks and slots stay in use. Returns OK, or BUSY with nothing changed. */
 export function detach(): i32 {
-  if (!SHARED) return BAD_OPTIONS;
+  if (me == NOBODY) return OK;
   if (!leave(frontOfThread(me))) return BUSY;
-  useThread(0, 0);
+  useThread(NOBODY, 0);
+  forgetRecords();
   return OK;
 }
 
@@ -269,7 +272,8 @@ export function attach(base: i32): i32 {
   if (below(at, base) || below(end, CONTROL) || below(end - CONTROL, at)) return BAD_OPTIONS;
   if (!isHeap(at)) return BAD_OPTIONS;
   useHeap(at);
-  if (!isHeapSound() || !areSettingsSound()) {
+  // Another thread may be about to change the control block: who has the lock proves it, see `prove`.
+  if ((!SHARED && !isHeapSound()) || !areSettingsSound()) {
     useHeap(0);
     forgetMap();
     corrupt();
@@ -753,19 +757,22 @@ function resizeBlock(p: i32, size: i32): i32 {
 export function trim(keep: i32): i32 {
   if (heap == 0) return 0;
   enter();
-  if (SHARED) return trimShared();
+  // A memory that threads share does not shrink.
+  if (SHARED) return collect() == OK ? 0 : fail(BUSY);
   while (releaseUnused() != 0) continue;
   return trimTop(keep);
 }
 
-/** SHARED: this thread gives back what it can; a memory that threads share does not shrink. */
-function trimShared(): i32 {
+/** SHARED: this thread gives back what it can. Returns OK or BUSY. */
+export function collect(): i32 {
+  if (heap == 0) return OK;
+  enter();
   for (let left: i32 = 2; left > 0; left--) while (notice()) continue;
-  if (!lockHeap()) return fail(BUSY);
+  if (!lockHeap()) return BUSY;
   reclaim();
   while (releaseUnused() != 0) commit();
   unlockHeap();
-  return 0;
+  return OK;
 }
 
 /**

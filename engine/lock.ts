@@ -81,8 +81,10 @@ const SPINS: i32 = 100;
 /** Milliseconds that a thread sleeps at most before it looks again: a death may not be proved yet. */
 const NAP: i32 = 50;
 
-/** The id of this thread; 0 before it has joined. */
-export let me: i32 = 0;
+/** Stands for the id of a thread that has not joined, or has left: it may free, but not allocate. */
+export const NOBODY: i32 = -1;
+/** The id of this thread. */
+export let me: i32 = NOBODY;
 /** How often this thread looks at a lock that another one has, before it fails with BUSY; -1: it sleeps until it gets the lock. */
 let patience: i32 = -1;
 /** Makes the thread with this id the one that runs this engine. */
@@ -185,6 +187,11 @@ export function noteDeath(id: i32): bool {
   return true;
 }
 
+/** Whether the death of this thread was noted, and the heap is not yet in order. */
+export function isDead(id: i32): bool {
+  return isThread(id) && stateOf(placeOf(id)) == stateFor(id, DEAD);
+}
+
 export function deaths(): i32 {
   return atomicLoad(sharedWords() + DEATHS_AT);
 }
@@ -201,6 +208,7 @@ export function setBuried(count: i32): void {
 
 /** Takes the lock; false if this thread may not wait as long as it takes, with nothing changed. */
 export function acquire(): bool {
+  if (me == NOBODY) return false;
   const lock: i32 = sharedWords();
   const mine: i32 = me & HOLDER;
   let slept: i32 = 0;
@@ -235,6 +243,7 @@ export function acquire(): bool {
 
 /** Takes the lock if nobody has it and nobody has died. Never waits. */
 export function tryAcquire(): bool {
+  if (me == NOBODY) return false;
   const lock: i32 = sharedWords();
   const word: i32 = atomicLoad(lock);
   if ((word & HOLDER) != 0 || deaths() != buried()) return false;

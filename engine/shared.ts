@@ -1,8 +1,9 @@
 // What the engine for threads exports beside the rest; see heap.ts and lock.ts.
 
 import { report } from "./errors.ts";
-import { detach, join } from "./heap.ts";
-import { me, noteDeath, reserve, useThread } from "./lock.ts";
+import { collect, detach, join } from "./heap.ts";
+import { me, NOBODY, noteDeath, reserve, useThread } from "./lock.ts";
+import { beginRecovery, endRecovery, heldSize, nextHeld } from "./threads.ts";
 
 /** Reserves a place for a new thread; returns its id, 0 if all are taken. */
 export function heap_reserve(): i32 {
@@ -26,10 +27,35 @@ export function heap_patience(looks: i32): void {
 
 /** The id of this thread; 0 if it has not joined. */
 export function heap_thread(): i32 {
-  return me;
+  return me == NOBODY ? 0 : me;
 }
 
 /** Notes that a thread has ended, of which there must be proof. 1 if that is news, 0 if it was known. */
 export function heap_died(id: i32): i32 {
   return noteDeath(id) ? 1 : 0;
+}
+
+/** Gives back what this thread does not use, and what was freed without the lock; returns an error code, 0 for none. */
+export function heap_collect(): i32 {
+  return report(collect());
+}
+
+/** `heap_died`, and 0 if this thread has the lock and `heap_held` lists what the dead one held; see `beginRecovery`. */
+export function heap_recover(id: i32): i32 {
+  return report(beginRecovery(id));
+}
+
+/** After `heap_recover` has returned 0: the next slot that the dead thread held; 0 at the end. */
+export function heap_held(): i32 {
+  return nextHeld();
+}
+
+/** Bytes of the slot that the last `heap_held` returned. */
+export function heap_held_size(): i32 {
+  return heldSize;
+}
+
+/** Ends what `heap_recover` has begun. */
+export function heap_recovered(): void {
+  endRecovery();
 }

@@ -13,8 +13,11 @@
 // Each step may be done again, so it does not matter if the thread dies that does them. No slot and no block is repaired: the bits
 // of each are right after every store.
 
+import { hasBit, multiply } from "#memory";
 import { header, IN_USE, PREVIOUS_IN_USE, setHeader, sizeOf } from "./block.ts";
 import { freeUnchecked } from "./blocks.ts";
+import { slotSize } from "./control.ts";
+import { BAD_OPTIONS, BUSY, OK } from "./errors.ts";
 import {
   acquire,
   buried,
@@ -25,10 +28,12 @@ import {
   freePlace,
   frontOf,
   idAt,
+  isDead,
   kindIn,
   lastGroup,
   me,
   newEpoch,
+  noteDeath,
   orphans,
   PLACES,
   release,
@@ -39,7 +44,21 @@ import {
 } from "./lock.ts";
 import { prove } from "./map.ts";
 import { drain, hintAgain } from "./returned.ts";
-import { abandon, adopt, groupBefore, hintGroup, nextOwn, ownerOf, ownGroup } from "./slabs.ts";
+import {
+  abandon,
+  adopt,
+  baseOf,
+  classOf,
+  GROUP_HEADERS,
+  groupBefore,
+  headerAt,
+  hintGroup,
+  isUsed,
+  nextOwn,
+  ownerOf,
+  ownGroup,
+  slotCount,
+} from "./slabs.ts";
 
 /** Freed blocks that a thread gives back each time it takes the lock. */
 const DRAINED: i32 = 8;
@@ -55,6 +74,73 @@ export function lockHeap(): bool {
 
 /** Commits, and releases the lock. */
 export function unlockHeap(): void {
+  release();
+}
+
+// What a dead thread held: the slots in use in its slabs.
+
+/** The dead thread; and the group, header and slot at which the search goes on. */
+let dead: i32 = 0;
+let group: i32 = 0;
+let index: i32 = 0;
+let slot: i32 = 0;
+/** Bytes of the slot that `nextHeld` has returned. */
+export let heldSize: i32 = 0;
+
+/**
+ * Notes that a thread has ended, which is certain. Returns OK: this thread has the lock until `endRecovery`, and `nextHeld` lists
+ * what the dead one held. BAD_OPTIONS if it has left, or if the heap is in order already. BUSY if this thread may not wait.
+ */
+export function beginRecovery(id: i32): i32 {
+  noteDeath(id);
+  if (!isDead(id)) return BAD_OPTIONS;
+  if (!acquire()) return BUSY;
+  prove();
+  if (!isDead(id)) {
+    release();
+    return BAD_OPTIONS;
+  }
+  dead = id;
+  group = lastGroup();
+  index = 0;
+  slot = 0;
+  return OK;
+}
+
+/** The next slot in use in the slabs of the dead thread; 0 at the end. */
+export function nextHeld(): i32 {
+  while (group != 0) {
+    if (ownerOf(group) == dead) {
+      while (index < GROUP_HEADERS) {
+        const p: i32 = nextIn(group, index);
+        if (p != 0) return p;
+        index++;
+        slot = 0;
+      }
+    }
+    group = groupBefore(group);
+    index = 0;
+  }
+  return 0;
+}
+
+/** The same in the slab whose header in a group has this number, if it is in use. */
+function nextIn(group: i32, index: i32): i32 {
+  if (!hasBit(group, index)) return 0;
+  const slab: i32 = headerAt(group, index);
+  while (slot < slotCount(slab)) {
+    slot++;
+    if (!isUsed(slab, slot - 1)) continue;
+    heldSize = slotSize(classOf(slab));
+    return baseOf(slab) + multiply(slot - 1, heldSize);
+  }
+  return 0;
+}
+
+/** Puts the heap in order, and releases the lock. */
+export function endRecovery(): void {
+  recover();
+  drain(DRAINED);
   release();
 }
 

@@ -3,68 +3,54 @@
  *
  * `node examples/threads.js` prints:
  *
- *     one worker was terminated
- *     a worker is done
- *     a worker is done
- *     the heap still serves requests
+ *     one worker was terminated, and the heap was put in order
+ *     2 workers have finished
+ *     0 blocks in use
  */
 
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { isMainThread, parentPort } from "node:worker_threads";
+import { attachWorker, Heap, startWorker } from "heapwright/threads";
 
 const PAGES = 1024;
+/** Pointers change hands in this many words. */
+const WORDS = 8;
 
 if (isMainThread) await main();
-else work(workerData);
+else work(attachWorker());
 
 async function main() {
-  const module = new WebAssembly.Module(
-    readFileSync(new URL(import.meta.resolve("heapwright/heap.threads.wasm"))),
-  );
   const memory = new WebAssembly.Memory({ initial: 2, maximum: PAGES, shared: true });
-  const engine = new WebAssembly.Instance(module, { env: { memory } }).exports;
-  check(engine.heap_init(0, PAGES * 65536 - 64));
-  // This thread must not sleep: it is the one that learns that others have ended.
-  engine.heap_patience(1_000_000);
-  // Pointers change hands in these eight words.
-  const mailbox = engine.calloc(8, 4);
-  const start = () => {
-    const id = engine.heap_reserve();
-    const worker = new Worker(new URL(import.meta.url), {
-      workerData: { module, memory, id, mailbox },
-    });
-    worker.on("exit", () => engine.heap_died(id));
-    return worker;
-  };
-  const workers = [start(), start(), start()];
-  await Promise.all(workers.map((worker) => once(worker, "message")));
-  await workers[0].terminate();
-  console.log("one worker was terminated");
-  const results = workers.slice(1).map((worker) => once(worker, "message"));
-  for (const [calls] of await Promise.all(results))
-    console.log(calls > 0 ? "a worker is done" : "?");
-  const p = engine.malloc(1_000_000);
-  console.log(p !== 0 ? "the heap still serves requests" : `error ${engine.heap_error()}`);
-  engine.free(p);
+  const heap = new Heap({ memory, shared: true, limit: PAGES * 65536 });
+  const mailbox = heap.allocateZeroed(WORDS * 4);
+  const workers = [1, 2, 3].map(() =>
+    startWorker(heap, new URL(import.meta.url), { data: mailbox }),
+  );
+  await Promise.all(workers.map(({ worker }) => once(worker, "message")));
+
+  const [first, ...others] = workers;
+  const lost = (await first.worker.terminate(), await first.ended);
+  console.log("one worker was terminated, and the heap was put in order");
+  await Promise.all(others.map(({ ended }) => ended));
+  console.log(`${others.length} workers have finished`);
+
+  // What the terminated worker held: what is in the mailbox, or has just left it.
+  const mail = new Set([...heap.view(Int32Array, mailbox, WORDS)].filter((p) => p !== 0));
+  for (const { pointer } of lost) mail.add(pointer);
+  for (const p of mail) if (heap.owns(p)) heap.deallocate(p);
+  heap.deallocate(mailbox);
+  heap.collect();
+  for (const { address, kind } of heap.walk()) if (kind === "used") heap.deallocate(address);
+  console.log(`${heap.stats().usedBlocks} blocks in use`);
 }
 
-function work({ module, memory, id, mailbox }) {
-  const engine = new WebAssembly.Instance(module, { env: { memory } }).exports;
-  check(engine.heap_attach(0));
-  check(engine.heap_join(id, -1));
+function work({ heap, data: mailbox }) {
+  const words = heap.view(Int32Array, mailbox, WORDS);
   parentPort.postMessage("started");
-  const words = new Int32Array(memory.buffer, mailbox, 8);
-  let calls = 0;
-  for (const end = Date.now() + 300; Date.now() < end; calls++) {
+  for (let i = 0, end = Date.now() + 300; Date.now() < end; i++) {
     // Puts a new block into the mailbox, and frees the one that was there, whoever allocated it.
-    const p = engine.malloc(16 + (calls % 50) * 40);
-    engine.free(Atomics.exchange(words, calls & 7, p));
+    const p = heap.allocate(16 + (i % 50) * 40);
+    heap.deallocate(Atomics.exchange(words, i % WORDS, p));
   }
-  check(engine.heap_detach());
-  parentPort.postMessage(calls);
-}
-
-function check(code) {
-  if (code !== 0) throw new Error(`error ${code}`);
+  heap.detach();
 }

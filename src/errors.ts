@@ -3,6 +3,7 @@
 import { MAX_ALIGNMENT, MAX_SIZE } from "../engine/block.ts";
 import {
   BAD_OPTIONS,
+  BUSY,
   CORRUPT,
   DOUBLE_FREE,
   INVALID_ALIGNMENT,
@@ -24,6 +25,7 @@ import { shown } from "./show.ts";
  * - `OUT_OF_HEAP`: a pointer to memory outside the heap
  * - `CORRUPT`: metadata of the heap was overwritten, or its memory shrank
  * - `BAD_OPTIONS`: an invalid option or argument, or an engine that is unavailable
+ * - `BUSY`: another thread has the lock of a heap that several threads use, and this one may not wait longer
  * - `DISPOSED`: a block, an array or a scope that was disposed of
  */
 export type HeapErrorCode =
@@ -35,6 +37,7 @@ export type HeapErrorCode =
   | "OUT_OF_HEAP"
   | "CORRUPT"
   | "BAD_OPTIONS"
+  | "BUSY"
   | "DISPOSED";
 
 /** The engine's numbers for the codes. */
@@ -47,6 +50,7 @@ const CODES: Readonly<Record<number, HeapErrorCode>> = {
   [OUT_OF_HEAP]: "OUT_OF_HEAP",
   [CORRUPT]: "CORRUPT",
   [BAD_OPTIONS]: "BAD_OPTIONS",
+  [BUSY]: "BUSY",
 };
 
 /**
@@ -96,6 +100,14 @@ export class HeapError extends Error {
 
 export function badOptions(message: string, cause?: unknown): HeapError {
   return new HeapError("BAD_OPTIONS", message, { cause });
+}
+
+/** A thread may not wait for the lock as long as it would have to. */
+export function busy(): HeapError {
+  return new HeapError(
+    "BUSY",
+    "Busy: another thread has the lock of the heap. Try again, or raise patience.",
+  );
 }
 
 /** `value` is not what the option or argument `name` takes. */

@@ -17,6 +17,11 @@ declare module "*/generated/wasm.js" {
   export function heapWasm(shared: boolean): Uint8Array<ArrayBuffer>;
 }
 
+declare module "*/generated/threads-wasm.js" {
+  /** The bytes of heap.threads.wasm, together with what inspects a heap. */
+  export function threadsWasm(): Uint8Array<ArrayBuffer>;
+}
+
 declare module "*/generated/invariants.js" {
   /** The sentence of each invariant of the engine, by its name: "B3". */
   export const INVARIANTS: Readonly<Record<string, string>>;

@@ -31,3 +31,22 @@ export function heap_detach(): number;
  * example. Returns 1; 0 if that is known, or if the thread has left before.
  */
 export function heap_died(id: number): number;
+
+/** Gives back what this thread does not use, and what others freed without the lock. Returns an error code, 0 for none. */
+export function heap_collect(): number;
+
+/**
+ * `heap_died`, after which `heap_held` lists what the thread held: the slots in use in its slabs. Returns 0 if so: other threads wait
+ * for the lock until you call `heap_recovered`. Returns 8, BAD_OPTIONS, if the thread has left or the heap is in order already; 9 if
+ * this thread may not wait for the lock.
+ */
+export function heap_recover(id: number): number;
+
+/** The next slot that the dead thread held; 0 at the end. */
+export function heap_held(): number;
+
+/** Bytes of the slot that the last `heap_held` returned. */
+export function heap_held_size(): number;
+
+/** Puts the heap in order, and lets the other threads go on. */
+export function heap_recovered(): void;

@@ -2,12 +2,13 @@
 
 import { createInspector } from "../tools/build/generated/inspector.js";
 import { MAX_ALIGNMENT } from "../engine/block.ts";
-import { INVALID_SIZE, OK, OUT_OF_HEAP, OUT_OF_MEMORY } from "../engine/errors.ts";
+import { BUSY, INVALID_SIZE, OK, OUT_OF_HEAP, OUT_OF_MEMORY } from "../engine/errors.ts";
 import { bytesOf, expectTypedArray, HeapArray } from "./data/array.ts";
 import { cStringAt, newCString, newString, stringAt } from "./data/strings.ts";
 import { engineOn } from "./engine.ts";
 import {
   badOptions,
+  busy,
   corrupt,
   HeapError,
   invalidAlignment,
@@ -119,6 +120,11 @@ export class Heap implements HeapLike {
       [ATTACH]: true,
     };
     return new this(joined);
+  }
+
+  /** @internal The engine, for an entry that calls more of its functions. */
+  get engineInUse(): Engine {
+    return this.#engine;
   }
 
   /** `heap` itself; throws if a method was called without its heap. */
@@ -242,11 +248,13 @@ export class Heap implements HeapLike {
 
   /** Returns 0 if the engine returned that because it is out of memory. */
   #refused(size: number): 0 {
-    if (this.#engine.heap_error() === OUT_OF_MEMORY) return 0;
+    const code = this.#engine.heap_error();
+    if (code === OUT_OF_MEMORY || code === BUSY) return 0;
     throw invalidSize(size);
   }
 
   #outOfMemory(size: number): HeapError {
+    if (this.#engine.heap_error() === BUSY) return busy();
     const limit = this.#stat(LIMIT);
     return outOfMemory(
       size,
@@ -286,7 +294,7 @@ export class Heap implements HeapLike {
       return moved;
     }
     const code = heap.#engine.heap_error();
-    if (code === OUT_OF_MEMORY) throw heap.#outOfMemory(size);
+    if (code === OUT_OF_MEMORY || code === BUSY) throw heap.#outOfMemory(size);
     throw code === INVALID_SIZE ? invalidSize(size) : heap.#wrongPointer(code, pointer);
   }
 
@@ -541,7 +549,8 @@ export class Heap implements HeapLike {
   #inspect<Result>(read: (inspector: Inspector) => Result): Result {
     expectMemory(this.memory); // it may have been transferred
     const controlBlock = this.#stat(BASE);
-    const inspector = (this.#inspects ??= createInspector(this.memory));
+    const { inspector: make } = (this.constructor as typeof Heap).engines;
+    const inspector = (this.#inspects ??= make?.(this.#engine) ?? createInspector(this.memory));
     return this.#ask(() => {
       inspector.heap_inspect(controlBlock);
       return read(inspector);

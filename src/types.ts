@@ -190,6 +190,8 @@ export interface Engines {
   readonly wasm?: (memory: HeapMemory) => Engine | Unavailable;
   /** Returns a new engine on a memory, without a heap yet. */
   readonly js?: (memory: HeapMemory) => Engine;
+  /** Returns an inspector of the heap that an engine uses; by default the one for heaps of a single thread. */
+  readonly inspector?: (engine: Engine) => Inspector;
 }
 
 /** Why there is no engine. */

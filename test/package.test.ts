@@ -95,6 +95,8 @@ it("contains the library, its typings, the wasm files, the files that modules ar
     "native/libheapwright.c",
     "native/libheapwright.h",
     "native/process.c",
+    "threads-bytes.js",
+    "threads.js",
     "wasm.js",
   ]);
   const notices = readFileSync(join(installed, "dist/THIRD-PARTY-NOTICES.txt"), "utf8");

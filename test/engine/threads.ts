@@ -30,7 +30,7 @@ export async function newThread(memory: WebAssembly.Memory): Promise<Thread> {
 }
 
 /** Looks at a lock that another thread has before a call fails with BUSY. */
-const LOOKS = 3;
+export const LOOKS = 3;
 
 /** Makes a thread join the heap at `base`. */
 export function join(thread: Thread, base = 0): void {

@@ -241,4 +241,5 @@ expectTypeOf<HeapErrorCode>().toEqualTypeOf<
   | "CORRUPT"
   | "DISPOSED"
   | "BAD_OPTIONS"
+  | "BUSY"
 >();

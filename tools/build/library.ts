@@ -45,7 +45,7 @@ const COMMON = {
   logLevel: "warning",
 } satisfies BuildOptions;
 
-/** The entries, and the first line of their typings; that of the first is in src/index.ts. */
+/** The entries, and the first line of the typings of those that have the names of the first. */
 const ENTRIES: readonly { name: string; summary?: string }[] = [
   { name: "index" },
   {
@@ -57,6 +57,7 @@ const ENTRIES: readonly { name: string; summary?: string }[] = [
     name: "js",
     summary: "The same names as `heapwright`, with JavaScript as the only engine.",
   },
+  { name: "threads" },
 ];
 
 /** The modules that the entries import, and their sources. */
@@ -65,6 +66,7 @@ const MODULES: Readonly<Record<string, string>> = {
   wasm: "src/wasm.ts",
   bytes: `${GENERATED}/wasm.js`, // copied: esbuild would join its lines
   javascript: `${GENERATED}/js-engine.js`,
+  "threads-bytes": `${GENERATED}/threads-wasm.js`,
 };
 
 export async function buildLibrary(): Promise<void> {
@@ -72,6 +74,10 @@ export async function buildLibrary(): Promise<void> {
   writeFileSync(
     `${GENERATED}/wasm.js`,
     wasmModule(readFileSync("dist/heap.wasm"), readFileSync("dist/heap.shared.wasm")),
+  );
+  writeFileSync(
+    `${GENERATED}/threads-wasm.js`,
+    threadsModule(readFileSync(`${GENERATED}/heap.threads.debug.wasm`)),
   );
   writeFileSync(
     `${GENERATED}/invariants.js`,
@@ -82,7 +88,7 @@ export async function buildLibrary(): Promise<void> {
   const sources = { ...MODULES };
   for (const { name } of ENTRIES) sources[name] = `src/${name}.ts`;
   for (const [name, source] of Object.entries(sources)) {
-    if (name === "bytes") {
+    if (name === "bytes" || name === "threads-bytes") {
       copyFileSync(source, `dist/${name}.js`);
       continue;
     }
@@ -125,13 +131,16 @@ function report(name: string): void {
 const sharedModules: Plugin = {
   name: "shared-modules",
   setup({ onResolve }) {
-    onResolve({ filter: /\/(library\.ts|wasm\.ts|wasm\.js|js-engine\.js)$/ }, ({ path, kind }) => {
-      const found = Object.keys(MODULES).find((name) =>
-        path.endsWith(`/${basename(MODULES[name]!)}`),
-      );
-      if (kind === "entry-point" || found === undefined) return undefined;
-      return { path: `./${found}.js`, external: true };
-    });
+    onResolve(
+      { filter: /\/(library\.ts|wasm\.ts|wasm\.js|threads-wasm\.js|js-engine\.js)$/ },
+      ({ path, kind }) => {
+        const found = Object.keys(MODULES).find((name) =>
+          path.endsWith(`/${basename(MODULES[name]!)}`),
+        );
+        if (kind === "entry-point" || found === undefined) return undefined;
+        return { path: `./${found}.js`, external: true };
+      },
+    );
   },
 };
 
@@ -174,6 +183,32 @@ function notices(files: readonly string[]): string {
 /** Bytes that a copy must at least save. */
 const LEAST_COPY = 16;
 
+/** What turns the text of `encoded` into bytes again. */
+const DECODED = `const decoded = (text) => {
+  const bytes = [];
+  let more = 0;
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code < 36) more = code < 34 ? 88 : 172;
+    else {
+      bytes.push(code - 36 - (code > 92 ? 1 : 0) + more);
+      more = 0;
+    }
+  }
+  return Uint8Array.from(bytes);
+};
+`;
+
+/** The bytes of the engine for threads. */
+function threadsModule(wasm: Buffer): string {
+  return `// Made by tools/build/library.ts from ${GENERATED}/heap.threads.debug.wasm.
+${DECODED}export const threadsWasm = () =>
+  decoded(
+    ${encoded(wasm)},
+  );
+`;
+}
+
 /**
  * The bytes of heap.wasm and heap.shared.wasm. The second is mostly the first: pieces that differ, and ranges to copy.
  *
@@ -204,20 +239,7 @@ function wasmModule(plain: Buffer, shared: Buffer): string {
   }
   flush();
   return `// Made by tools/build/library.ts from dist/heap.wasm and dist/heap.shared.wasm.
-const decoded = (text) => {
-  const bytes = [];
-  let more = 0;
-  for (let i = 0; i < text.length; i += 1) {
-    const code = text.charCodeAt(i);
-    if (code < 36) more = code < 34 ? 88 : 172;
-    else {
-      bytes.push(code - 36 - (code > 92 ? 1 : 0) + more);
-      more = 0;
-    }
-  }
-  return Uint8Array.from(bytes);
-};
-const plain =
+${DECODED}const plain =
   ${encoded(plain)};
 const shared = [
   ${pieces.join(",\n  ")},
@@ -270,7 +292,7 @@ function buildTypings(): void {
     ],
     { stdio: "inherit" },
   );
-  const wanted = ["index"];
+  const wanted = ["index", "threads"];
   for (const name of wanted) {
     const text = readFileSync(`${out}/src/${name}.d.ts`, "utf8").replaceAll(
       /(from "\.{1,2}\/[^"]+)\.ts"/g,
@@ -283,7 +305,8 @@ function buildTypings(): void {
       if (!wanted.includes(found)) wanted.push(found);
     }
   }
-  for (const { name, summary } of ENTRIES.slice(1)) {
+  for (const { name, summary } of ENTRIES) {
+    if (summary === undefined) continue;
     const docstring = `/**\n * ${summary}\n *\n * @module heapwright/${name}\n */\n`;
     writeFileSync(`dist/${name}.d.ts`, `${docstring}export * from "./index.js";\n`);
   }

@@ -55,6 +55,7 @@ export const FIGURES: Readonly<Record<string, Figure>> = {
   "limit of the library": { text: () => limitOf("dist/library.js") },
   "limit of heapwright/inline": { text: () => limitOf("dist/inline.js") },
   "limit of heapwright/js": { text: () => limitOf("dist/js.js") },
+  "limit of heapwright/threads": { text: () => limitOf("dist/threads.js") },
   "limit of heapwright": { text: () => limitOf("dist/index.js") },
   "package file": {
     text: () => `\`heapwright-${read<{ version: string }>("package.json").version}.tgz\``,
