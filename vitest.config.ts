@@ -6,7 +6,7 @@ export default defineConfig({
       {
         test: {
           name: "library",
-          include: ["test/*.test.ts", "test/{src,cli,trace,tools,runtimes}/**/*.test.ts"],
+          include: ["test/*.test.ts", "test/{src,cli,report,trace,tools,runtimes}/**/*.test.ts"],
           testTimeout: 30_000,
         },
       },

@@ -11,6 +11,7 @@ import { compareCommand } from "./compare.ts";
 import { CommandFailure, type Context } from "./context.ts";
 import { exportCommand } from "./export.ts";
 import { addMoreHelp } from "./help.ts";
+import { reportCommand } from "./html.ts";
 import { leaksCommand, statsCommand } from "./leaks.ts";
 import { linkCommand } from "./link.ts";
 import { progressOn } from "./progress.ts";
@@ -87,6 +88,7 @@ addMoreHelp(program, {
   examples: [
     "heapwright replay program.rep.gz",
     "heapwright compare program.rep.gz --margin 0,64K,auto",
+    "heapwright report program.rep.gz -o report.html",
     "heapwright link app.wasm -o app.heap.wasm",
   ],
 });
@@ -103,6 +105,7 @@ const context: Context = {
 };
 replayCommand(verb("replay"), context);
 compareCommand(verb("compare"), context);
+reportCommand(verb("report"), context);
 linkCommand(verb("link"), context);
 recordCommand(verb("record"), context);
 leaksCommand(verb("leaks"), context);

@@ -3,34 +3,10 @@
 import Table from "cli-table3";
 import { Help } from "commander";
 
+import { count } from "../report/text.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** `46,931` */
-export function count(value: number): string {
-  return value.toLocaleString("en-US");
-}
-
-/** `1 trace`, `17 traces` */
-export function plural(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
-}
-
-/** `512 B`, `15.4 KiB`, `1 MiB` */
-export function bytes(value: number): string {
-  let shown = value;
-  let unit = "B";
-  for (const larger of ["KiB", "MiB", "GiB"]) {
-    if (shown < 1000) break;
-    shown /= 1024;
-    unit = larger;
-  }
-  return `${Number.isInteger(shown) ? shown : shown.toFixed(1)} ${unit}`;
-}
-
-/** `93.1%` */
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(1)}%`;
-}
+export { bytes, count, percent, plural } from "../report/text.ts";
 
 /** `12 s`, `4 min`, `2 h 5 min` */
 export function duration(seconds: number): string {

@@ -38,7 +38,10 @@ const FOLDERS: Record<string, RegExp> = {
   "src/lifetimes": /^src\/((errors|memories|show|types)\.ts|lifetimes\/.+)$/,
   "src/data": /^(src\/((errors|memories|show|types)\.ts|(data|lifetimes)\/.+)|engine\/block\.ts)$/,
   trace: /^(trace\/.+|src\/.+|node:(fs|stream|zlib))$/,
-  cli: /^(cli\/.+|src\/.+|trace\/.+|node:.+|[^/.]+)$/,
+  report:
+    /^(report\/.+|trace\/(ops|read|sites)\.ts|engine\/control\.ts|tools\/build\/generated\/[^/]+)$/,
+  "report/page": /^(report\/.+|trace\/sites\.ts|uplot)$/,
+  cli: /^(cli\/.+|src\/.+|trace\/.+|report\/(data|pack|text)\.ts|node:.+|[^/.]+)$/,
 };
 
 /** The TypeScript files right in a folder. */

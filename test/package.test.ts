@@ -70,7 +70,7 @@ it("has no fault that publint finds", async () => {
   expect(messages.map((message) => formatMessage(message, pkg!))).toEqual([]);
 });
 
-it("contains the library, its typings, the wasm files, the files that modules are compiled with, the engine in C and the command, and nothing else", () => {
+it("contains the library, its typings, the wasm files, the files that modules are compiled with, the engine in C, the command and the page of reports, and nothing else", () => {
   const files = readdirSync(join(installed, "dist"), { recursive: true, encoding: "utf8" })
     .filter((name) => /\.\w+$/.test(name))
     .toSorted();
@@ -95,6 +95,7 @@ it("contains the library, its typings, the wasm files, the files that modules ar
     "native/libheapwright.c",
     "native/libheapwright.h",
     "native/process.c",
+    "report.html",
     "threads-bytes.js",
     "threads.js",
     "wasm.js",
@@ -110,7 +111,7 @@ it("contains the library, its typings, the wasm files, the files that modules ar
       "assemblyscript/heapwright.ts",
     ].filter((name) => !existsSync(join(installed, "bindings", name))),
   ).toEqual([]);
-  for (const name of ["cli-progress", "cli-table3", "commander", "picocolors"]) {
+  for (const name of ["cli-progress", "cli-table3", "commander", "picocolors", "uplot"]) {
     expect(notices).toMatch(new RegExp(`^${name} \\d+\\.\\d+`, "m"));
   }
   const typings = files.filter((name) => name.endsWith(".d.ts"));

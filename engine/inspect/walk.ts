@@ -37,6 +37,11 @@ export function walk(p: i32): i32 {
   refresh();
   findMap();
   forgetMap();
+  return advance(p);
+}
+
+/** The same for an engine that knows the heap, and the map, as they are now. */
+export function advance(p: i32): i32 {
   if (p == 0) return arriveAt(first);
   if (p == top()) return 0;
   const entry: i32 = entryOf(p);

@@ -10,30 +10,29 @@ import { describe, expect, test } from "vitest";
 import { CLI, folder, good, heapwright, large, onTerminal, outcome, start } from "./run-cli.ts";
 import { widthOf } from "./runs.ts";
 
-describe("heapwright", () => {
-  test.each([[], ["replay"], ["compare"], ["link"], ["record"], ["leaks"], ["stats"], ["export"]])(
-    "%s --help and --version",
-    async (...verb) => {
-      const help = await heapwright(...verb, "--help");
-      expect(help).toMatchObject({ code: 0, err: "" });
-      expect(help.out).toContain(`Usage: heapwright ${verb.join("")}`);
-      expect(help.out).toContain(`\nExamples:\n  heapwright ${verb[0] ?? "replay"} `);
-      expect(help.out).not.toMatch(/default: \[|undefined/);
-      expect(Math.max(...help.out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
-      const version = await heapwright(...verb, "--version");
-      expect(version).toMatchObject({ code: 0, err: "" });
-      expect(version.out).toMatch(/^\d+\.\d+\.\d+\n$/);
-    },
-  );
+/** The command alone, and each verb. */
+const VERBS = ["", "replay", "compare", "report", "link", "record", "leaks", "stats", "export"].map(
+  (verb) => (verb === "" ? [] : [verb]),
+);
 
-  test.each([[], ["replay"], ["compare"], ["link"], ["record"], ["leaks"], ["stats"], ["export"]])(
-    "%s --help on a terminal of 50 columns",
-    async (...verb) => {
-      const { out } = await onTerminal(50, ...verb, "--help");
-      const examples = /\nExamples:\n( {2}heapwright .*\n)+/.exec(out)![0];
-      expect(widthOf(out.replace(examples, "\n"))).toBeLessThanOrEqual(50);
-    },
-  );
+describe("heapwright", () => {
+  test.each(VERBS)("%s --help and --version", async (...verb) => {
+    const help = await heapwright(...verb, "--help");
+    expect(help).toMatchObject({ code: 0, err: "" });
+    expect(help.out).toContain(`Usage: heapwright ${verb.join("")}`);
+    expect(help.out).toContain(`\nExamples:\n  heapwright ${verb[0] ?? "replay"} `);
+    expect(help.out).not.toMatch(/default: \[|undefined/);
+    expect(Math.max(...help.out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+    const version = await heapwright(...verb, "--version");
+    expect(version).toMatchObject({ code: 0, err: "" });
+    expect(version.out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test.each(VERBS)("%s --help on a terminal of 50 columns", async (...verb) => {
+    const { out } = await onTerminal(50, ...verb, "--help");
+    const examples = /\nExamples:\n( {2}heapwright .*\n)+/.exec(out)![0];
+    expect(widthOf(out.replace(examples, "\n"))).toBeLessThanOrEqual(50);
+  });
 
   test("colours: by the terminal, the environment, or an option before or after the verb", async () => {
     const coloured = async (args: string[], env: NodeJS.ProcessEnv = {}): Promise<boolean> => {

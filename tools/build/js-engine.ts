@@ -1,6 +1,7 @@
 // The JavaScript engine, from the same source as heap.wasm. engine/exports.ts becomes tools/build/generated/js-engine.js, whose
 // `createEngine(memory)` returns an object with the functions that heap.wasm exports; engine/inspect/inspector.ts becomes
-// inspector.js, with `createInspector(memory)`, in the same way.
+// inspector.js, with `createInspector(memory)`, in the same way; report/engine/exports.ts becomes watched-engine.js, the engine of
+// the report's page, over a seam that watches what is read and written.
 //
 // esbuild bundles the engine and removes its types. That alone would run, but compute other numbers than wasm, and slowly. So
 // the bundle is parsed (acorn), and printed again with three changes:
@@ -44,23 +45,45 @@ import {
   type ImportSpecifier,
   parse,
 } from "acorn";
-import { build, transform } from "esbuild";
+import { build, type Plugin, transform } from "esbuild";
 
 const ENGINE = "engine/exports.ts";
 const INSPECTOR = "engine/inspect/inspector.ts";
 const SEAM = "engine/memory/typed.ts";
+const WATCHED_ENGINE = "report/engine/exports.ts";
+const WATCHED_SEAM = "report/engine/watched.ts";
 const OUTPUT = "tools/build/generated/";
 
 /** The longest body, in characters of its source, that is expanded where it is called. */
 const LONGEST_BODY = 120;
 
-/** The JavaScript engine, and the inspector, which reads the heaps of both engines. */
+/** The JavaScript engine; the inspector, which reads the heaps of both engines; the engine of the report's page. */
 export async function buildJsEngine(): Promise<void> {
-  await buildFactory(ENGINE, "createEngine", "js-engine.js");
-  await buildFactory(INSPECTOR, "createInspector", "inspector.js");
+  const seam = await transform(readFileSync(SEAM, "utf8"), { loader: "ts", target: "es2022" });
+  await buildFactory(ENGINE, "createEngine", "js-engine.js", seam.code);
+  await buildFactory(INSPECTOR, "createInspector", "inspector.js", seam.code);
+  const { outputFiles } = await build({
+    entryPoints: [WATCHED_SEAM],
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    write: false,
+    logLevel: "warning",
+  });
+  await buildFactory(
+    WATCHED_ENGINE,
+    "createWatchedEngine",
+    "watched-engine.js",
+    outputFiles[0]!.text,
+  );
 }
 
-async function buildFactory(entry: string, factory: string, output: string): Promise<void> {
+async function buildFactory(
+  entry: string,
+  factory: string,
+  output: string,
+  seam: string,
+): Promise<void> {
   const engine = await build({
     entryPoints: [entry],
     bundle: true,
@@ -69,9 +92,9 @@ async function buildFactory(entry: string, factory: string, output: string): Pro
     external: ["#memory"],
     write: false,
     logLevel: "warning",
+    plugins: [watchedSeam],
   });
-  const seam = await transform(readFileSync(SEAM, "utf8"), { loader: "ts", target: "es2022" });
-  const made = makeFactory(factory, engine.outputFiles[0]!.text, seam.code);
+  const made = makeFactory(factory, engine.outputFiles[0]!.text, seam);
   const { code } = await transform(made, {
     minifySyntax: true,
     target: "es2022",
@@ -81,11 +104,24 @@ async function buildFactory(entry: string, factory: string, output: string): Pro
   writeFileSync(OUTPUT + output, code);
 }
 
+/** What an engine imports from the watched seam by name is in its seam. */
+const watchedSeam: Plugin = {
+  name: "watched-seam",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/watched\.ts$/ }, ({ kind }) =>
+      kind === "entry-point" ? undefined : { path: "#memory", external: true },
+    );
+  },
+};
+
 /** Returns a module with the function `factory`, whose body is the seam and the engine, both given as JavaScript. */
 export function makeFactory(factory: string, engineSource: string, seamSource: string): string {
   const { constants } = new Module(seamSource);
   const seam = new Module(withoutDeadCode(seamSource, constants));
   const engine = new Module(withoutDeadCode(engineSource, seam.constants));
+  // A bundled seam may have other names inside than it exports.
+  for (const [local, name] of engine.imports)
+    engine.imports.set(local, seam.exports.get(name) ?? name);
   for (const name of [...engine.functions.keys(), ...engine.variables.keys()]) {
     if (seam.functions.has(name)) throw new Error(`the engine and ${SEAM} both have a ${name}`);
   }
@@ -96,7 +132,7 @@ export function makeFactory(factory: string, engineSource: string, seamSource: s
 mount(onto);
 return { ${exports.join(", ")} };`;
   return `export function ${factory}(onto) {
-${printer.print(seam, rest)}
+${printer.print(seam, `${rest} ${calls}`)}
 ${rest}
 }
 `;

@@ -1,4 +1,4 @@
-// src/ → the modules of the library with their typings; cli/main.ts → dist/cli.js.
+// src/ → the modules of the library with their typings; cli/main.ts → dist/cli.js; report/page/ → dist/report.html.
 //
 //   library.js               everything but the engines
 //   wasm.js, javascript.js   one engine each; bytes.js has the bytes of the first
@@ -21,6 +21,7 @@ import {
 import { basename, dirname, posix } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build, type BuildOptions, type Plugin } from "esbuild";
+import { buildReport } from "./report.ts";
 
 const GENERATED = "tools/build/generated";
 
@@ -116,9 +117,10 @@ export async function buildLibrary(): Promise<void> {
       plugins: [siblingLibrary],
     });
     chmodSync("dist/cli.js", 0o755);
-    writeFileSync("dist/THIRD-PARTY-NOTICES.txt", notices(Object.keys(metafile.inputs)));
+    const files = [...Object.keys(metafile.inputs), ...(await buildReport())];
+    writeFileSync("dist/THIRD-PARTY-NOTICES.txt", notices(files));
   }
-  for (const name of readdirSync("dist")) if (/\.(js|wasm)$/.test(name)) report(name);
+  for (const name of readdirSync("dist")) if (/\.(html|js|wasm)$/.test(name)) report(name);
 }
 
 function report(name: string): void {
@@ -170,12 +172,12 @@ function notices(files: readonly string[]): string {
     };
     const licence = readdirSync(folder).find((file) => /^licen[cs]e\b/i.test(file));
     if (licence === undefined) {
-      throw new Error(`${folder}: no licence file, but dist/cli.js has code of this package`);
+      throw new Error(`${folder}: no licence file, but dist/ has code of this package`);
     }
     return `${name} ${version}\n\n${readFileSync(`${folder}/${licence}`, "utf8").trim()}\n`;
   });
   const rule = `\n${"-".repeat(80)}\n\n`;
-  return ["dist/cli.js contains code of these packages.\n", ...each].join(rule);
+  return ["dist/cli.js and dist/report.html contain code of these packages.\n", ...each].join(rule);
 }
 
 // What is generated -------------------------------------------------------------------------------------------------------
