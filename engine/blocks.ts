@@ -65,6 +65,7 @@ import {
   startFor,
 } from "./growth.ts";
 import {
+  blocksEnd,
   addStart,
   CHUNK_BYTES,
   entryOf,
@@ -188,7 +189,7 @@ function raiseTop(p: i32, size: i32): void {
 
 /** First and next fit: walks in address order, from the first block or from where the last search ended. */
 function walkToFit(size: i32, alignment: i32): i32 {
-  const last: i32 = top();
+  const last: i32 = blocksEnd();
   let from: i32 = first;
   if (fit() == NEXT_FIT && isBlockStart(rover())) from = rover();
   let p: i32 = from;
@@ -499,7 +500,7 @@ export function allocateQuick(size: i32): i32 {
 /** Whether `p`, any word, is a quick block. */
 function isQuick(p: i32): bool {
   if ((p & (GRANULE - 1)) != 0 || !isBlockStart(p)) return false;
-  return (header(p) & (IN_USE | QUICK)) == (IN_USE | QUICK) && leadsOn(p, sizeOf(p), top());
+  return (header(p) & (IN_USE | QUICK)) == (IN_USE | QUICK) && leadsOn(p, sizeOf(p), blocksEnd());
 }
 
 /** Coalesces a quick block with its neighbours; returns the free block that it is part of, 0 if there is none. */

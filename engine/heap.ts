@@ -123,6 +123,7 @@ import {
   useThread,
 } from "./lock.ts";
 import {
+  blocksEnd,
   enter,
   entryOf,
   findMap,
@@ -606,7 +607,7 @@ function blockError(p: i32, entry: i32): i32 {
   }
   const h: i32 = header(p);
   if ((h & (IN_USE | QUICK)) != IN_USE) return unusedError(p, h);
-  if (!leadsOn(p, sizeIn(h), top())) return CORRUPT;
+  if (!leadsOn(p, sizeIn(h), blocksEnd())) return CORRUPT;
   if ((header(p + sizeIn(h)) & PREVIOUS_IN_USE) == 0) return CORRUPT;
   if ((h & PREVIOUS_IN_USE) == 0) {
     if (!isPreviousFree(p)) return CORRUPT;
@@ -656,7 +657,7 @@ function blockAround(address: i32): i32 {
   if (below(p, first) || below(top(), p)) return 0;
   while (p != top()) {
     const size: i32 = sizeOf(p);
-    if (!leadsOn(p, size, top())) return 0;
+    if (!leadsOn(p, size, blocksEnd())) return 0;
     if (below(address, p + size)) return p;
     p = (p + size) | 0;
   }
@@ -786,13 +787,13 @@ export function reset(): i32 {
   if (heap == 0) return OK;
   enter();
   for (let p: i32 = first; p != top(); p = (p + sizeOf(p)) | 0) {
-    if (!leadsOn(p, sizeOf(p), top())) return CORRUPT;
+    if (!leadsOn(p, sizeOf(p), blocksEnd())) return CORRUPT;
   }
   forgetQuick();
   forgetSlabs();
   for (let p: i32 = first; p != top(); p = (p + sizeOf(p)) | 0) {
     const h: i32 = header(p);
-    if (!leadsOn(p, sizeIn(h), top())) corrupt();
+    if (!leadsOn(p, sizeIn(h), blocksEnd())) corrupt();
     const kind: i32 = h & QUICK;
     if ((h & IN_USE) == 0 || kind == METADATA || kind == FOREIGN) continue;
     setHeader(p, sizeIn(h), h & (IN_USE | PREVIOUS_IN_USE));

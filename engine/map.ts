@@ -137,6 +137,16 @@ export function isHeapSound(): bool {
   return PINNED ? !below(root(), first) && below(root(), top()) : !below(stop - end, mapBytes(end));
 }
 
+/**
+ * Where the top block starts; all other blocks end there. Stops with CORRUPT if TOP was overwritten with an address outside the
+ * heap. SHARED: another thread may just have moved both ends.
+ */
+export function blocksEnd(): i32 {
+  const end: i32 = top();
+  if (!SHARED && below(seenTopEnd, end)) corrupt();
+  return end;
+}
+
 // Entries -----------------------------------------------------------------------------------------------------------------
 
 function chunkNumber(address: i32): i32 {

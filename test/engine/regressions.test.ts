@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 
-import { CONTROL, LIMIT_AT, MARGIN_AT, RESERVED_AT } from "../../engine/control.ts";
+import { CONTROL, LIMIT_AT, MARGIN_AT, RESERVED_AT, TOP_AT } from "../../engine/control.ts";
 import { bytesOf, FORMS, imageOf, wasmMemory } from "./engines.ts";
 import { ERRORS } from "./error-names.ts";
 import { DEFAULT_SMALL, heapOf, uncreated } from "./test-heap.ts";
@@ -68,6 +68,27 @@ test.each(FORMS)(
     word[0] = heap.break + 16;
     expect(() => heap.request(3 * 65536)).toThrow("unreachable");
     word[0] = before;
+    heap.expectSound();
+  },
+);
+
+test.each(FORMS)(
+  "%s: a block that leads out of the heap is not freed, even if TOP was overwritten",
+  async (form) => {
+    const memory = wasmMemory(16);
+    const heap = await heapOf(form, { memory, limit: 65536 });
+    const p = heap.allocate(3000);
+    const words = new Int32Array(memory.buffer);
+    const outside = words.subarray(heap.break >>> 2);
+    outside.fill(3); // a header of the block that seems to follow
+    const [top, header] = [(heap.base + TOP_AT) >>> 2, (p - 4) >>> 2];
+    const before = [words[top]!, words[header]!];
+    words[top] = 16 * 65536 - 16;
+    words[header] = 8 * 65536 + 3;
+    expect(() => heap.release(p)).toThrow("unreachable");
+    expect(outside.every((word) => word === 3)).toBe(true);
+    [words[top], words[header]] = before as [number, number];
+    heap.release(p);
     heap.expectSound();
   },
 );
