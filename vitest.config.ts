@@ -6,7 +6,10 @@ export default defineConfig({
       {
         test: {
           name: "library",
-          include: ["test/*.test.ts", "test/{src,cli,report,trace,tools,runtimes}/**/*.test.ts"],
+          include: [
+            "test/*.test.ts",
+            "test/{src,cli,record,report,trace,tools,runtimes}/**/*.test.ts",
+          ],
           testTimeout: 30_000,
         },
       },

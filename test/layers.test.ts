@@ -41,7 +41,8 @@ const FOLDERS: Record<string, RegExp> = {
   report:
     /^(report\/.+|trace\/(ops|read|sites)\.ts|engine\/control\.ts|tools\/build\/generated\/[^/]+)$/,
   "report/page": /^(report\/.+|trace\/sites\.ts|uplot)$/,
-  cli: /^(cli\/.+|src\/.+|trace\/.+|report\/(data|pack|text)\.ts|node:.+|[^/.]+)$/,
+  cli: /^(cli\/.+|src\/.+|record\/events\.ts|trace\/.+|report\/(data|pack|text)\.ts|node:.+|[^/.]+)$/,
+  record: /^(record\/.+|trace\/(ops|recording|sites|write)\.ts)$/,
 };
 
 /** The TypeScript files right in a folder. */

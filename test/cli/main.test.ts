@@ -11,9 +11,18 @@ import { CLI, folder, good, heapwright, large, onTerminal, outcome, start } from
 import { widthOf } from "./runs.ts";
 
 /** The command alone, and each verb. */
-const VERBS = ["", "replay", "compare", "report", "link", "record", "leaks", "stats", "export"].map(
-  (verb) => (verb === "" ? [] : [verb]),
-);
+const VERBS = [
+  "",
+  "replay",
+  "compare",
+  "report",
+  "link",
+  "record",
+  "leaks",
+  "stats",
+  "export",
+  "instrument",
+].map((verb) => (verb === "" ? [] : [verb]));
 
 describe("heapwright", () => {
   test.each(VERBS)("%s --help and --version", async (...verb) => {

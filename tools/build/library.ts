@@ -3,6 +3,7 @@
 //   library.js               everything but the engines
 //   wasm.js, javascript.js   one engine each; bytes.js has the bytes of the first
 //   index.js, inline.js, js.js   the entries: the library with both engines, or with one of them
+//   record.js                the recorder of heaps and modules, an entry of its own
 //
 // The entries share library.js, so a HeapError is the same class in all of them. The modules keep names and line breaks: Node
 // prints the line that threw an uncaught error. Bundlers minify them.
@@ -88,6 +89,7 @@ export async function buildLibrary(): Promise<void> {
   );
   const sources = { ...MODULES };
   for (const { name } of ENTRIES) sources[name] = `src/${name}.ts`;
+  sources["record"] = "record/index.ts";
   for (const [name, source] of Object.entries(sources)) {
     if (name === "bytes" || name === "threads-bytes") {
       copyFileSync(source, `dist/${name}.js`);
@@ -307,6 +309,18 @@ function buildTypings(): void {
       if (!wanted.includes(found)) wanted.push(found);
     }
   }
+  for (const name of ["heap", "recorder", "wasm"]) {
+    const text = readFileSync(`${out}/record/${name}.d.ts`, "utf8").replaceAll('.ts"', '.js"');
+    mkdirSync("dist/record", { recursive: true });
+    writeFileSync(`dist/record/${name}.d.ts`, text);
+  }
+  writeFileSync(
+    "dist/record.d.ts",
+    readFileSync(`${out}/record/index.d.ts`, "utf8").replaceAll(
+      /"\.\/(\w+)\.ts"/g,
+      '"./record/$1.js"',
+    ),
+  );
   for (const { name, summary } of ENTRIES) {
     if (summary === undefined) continue;
     const docstring = `/**\n * ${summary}\n *\n * @module heapwright/${name}\n */\n`;
