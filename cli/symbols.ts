@@ -17,6 +17,8 @@ export interface Module {
   readonly offset: number;
   /** The file, or a name in brackets; empty for memory without a file. */
   readonly path: string;
+  /** Whether `offset` is an address in the file's own numbering instead. */
+  readonly isVirtual?: boolean;
 }
 
 /** The frames of an address, from the innermost inlined function out, as texts of a trace. */
@@ -48,7 +50,8 @@ export function framesOf(
     const file = openElf(path);
     const places = those.map(({ address, module }) => {
       const offset = address - 1 - module.start + module.offset;
-      return { address, offset, virtual: file?.virtual(offset) };
+      const virtual = file === undefined || module.isVirtual ? undefined : file.virtual(offset);
+      return { address, offset, virtual: module.isVirtual && file ? offset : virtual };
     });
     const known = places.flatMap(({ virtual }) => virtual ?? []);
     const lines = addr2line(path, known);

@@ -22,6 +22,7 @@ const VERBS = [
   "stats",
   "export",
   "instrument",
+  "import",
 ].map((verb) => (verb === "" ? [] : [verb]));
 
 describe("heapwright", () => {
