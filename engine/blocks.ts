@@ -237,9 +237,11 @@ export function growTop(size: i32, alignment: i32, moves: bool): bool {
   if (below(from - p, all)) {
     if (!moves) return false;
     const more: i32 = all - (from - p);
-    const start: i32 = startFor(more);
-    if (start != from) return growBehind(start, size, alignment);
-    if (!growBreak(from, more)) return false;
+    if (startFor(more) != from || !growBreak(from, more)) {
+      // Other code may have grown the memory since.
+      const start: i32 = startFor(more);
+      return start != from && growBehind(start, size, alignment);
+    }
   }
   placeTopEnd(p + needed);
   setHeader(p, topEnd() - p, PREVIOUS_IN_USE);
@@ -255,7 +257,8 @@ function growBehind(start: i32, size: i32, alignment: i32): bool {
   const p: i32 = start + GRANULE;
   if (below(HIGHEST_BREAK - p, size + alignment)) return false;
   const needed: i32 = spanFrom(p, size, alignment) + chunkBytes(missingChunks(p) + 1);
-  if (!growBreak(start, GRANULE + needed + mapBytes(p + needed))) return false;
+  if (!growBreak(start, GRANULE + needed + mapBytes(p + needed)))
+    return below(start, startFor(needed)) && growTop(size, alignment, true);
   placeTopEnd(p + needed);
   startTop(p);
   if (before != from) freeUpTo(before, from);

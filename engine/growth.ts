@@ -71,23 +71,35 @@ export function moveBreak(start: i32, bytes: i32, margin: i32): bool {
   const least: i32 = roundUp(start + bytes, GRANULE);
   let target: i32 = targetBreak(start, least, margin, limit);
   if (target == 0) return false;
-  // Up to the memory of other code.
-  if (start == from && below(reserved(), end) && below(reserved(), target)) target = reserved();
-  // `startFor` makes sure that this does not happen, unless RESERVED was overwritten.
-  if (below(target, least)) corrupt();
+  // Up to the memory of other code, which may have appeared since `start` was computed.
+  if (start != from) {
+    if (start != end) return false;
+  } else if (below(reserved(), end) && below(reserved(), target)) target = reserved();
+  if (below(target, least)) {
+    // With a limit, RESERVED is the limit, unless it was overwritten.
+    if (limit != HIGHEST_BREAK) corrupt();
+    return false;
+  }
   if (below(end, target)) {
     if (!growTo(target)) {
       if (margin != 0) return false;
       target = below(end, least) ? least : end;
       if (!growTo(target)) return false;
     }
-    const grown: i32 = below(limit, memoryEnd()) ? limit : memoryEnd();
-    if (below(reserved(), grown)) setReserved(grown);
+    const grown: i32 = grownEnd(target);
+    if (below(reserved(), grown)) setReserved(below(limit, grown) ? limit : grown);
   } else if (below(reserved(), target)) setReserved(target);
   if (start != from) setForeignBytes(foreignBytes() + start - from);
   notePosition(target);
   setBreakMoves(breakMoves() + 1);
   return true;
+}
+
+/** The end of the memory after it grew to `target`, in whole pages: other code may have grown it further at once. */
+export function grownEnd(target: i32): i32 {
+  const end: i32 = memoryEnd();
+  const page: i32 = roundUp(target, PAGE);
+  return below(page - 1, end) ? page : end; // at 4 GiB, the page's end is 0
 }
 
 function notePosition(address: i32): void {

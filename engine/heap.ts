@@ -108,7 +108,7 @@ import {
   OUT_OF_MEMORY,
   report,
 } from "./errors.ts";
-import { HIGHEST_BREAK, targetBreak } from "./growth.ts";
+import { grownEnd, HIGHEST_BREAK, targetBreak } from "./growth.ts";
 import {
   changeKind,
   commit,
@@ -203,7 +203,8 @@ export function create(base: i32, limit: i32, margin: i32, fit: i32, small: i32)
     if (!growTo(target)) return OUT_OF_MEMORY;
   }
   if (SHARED) return createShared(at, target, highest, margin, fit, small);
-  createControl(at, target, highest, limit != 0 ? highest : memoryEnd(), margin, fit, small);
+  const own: i32 = below(end, target) ? grownEnd(target) : end;
+  createControl(at, target, highest, limit != 0 ? highest : own, margin, fit, small);
   createClasses();
   forgetSlabs();
   createBlocks();

@@ -215,7 +215,7 @@ export function flipBit(address: i32, bit: i32): void {
 export function memoryEnd(): i32 {
   const now = buffer().byteLength;
   if (reach != now) refresh();
-  return Math.min(now, 0xfffffff0) & -16;
+  return Math.min("end" in memory ? memory.end : now, 0xfffffff0) & -16;
 }
 
 /** Makes the memory reach at least to `end`; false, and nothing changed, where it can't. */
@@ -224,7 +224,9 @@ export function growTo(end: i32): bool {
   const now = buffer();
   const missing = needed - now.byteLength;
   try {
-    if (missing > 0) {
+    if ("growTo" in memory) {
+      if (!memory.growTo(needed)) return false;
+    } else if (missing > 0) {
       if ("buffer" in memory) memory.grow(Math.ceil(missing / 65536));
       else if ("growable" in now) now.grow(needed);
       else if (!resize(needed) && !resize(Math.ceil(needed / 65536) * 65536)) return false;
@@ -247,10 +249,11 @@ function resize(length: number): bool {
 }
 
 /**
- * Whether memory can be given back. Only a resizable ArrayBuffer can, and not that of a WebAssembly.Memory: nothing but trying
- * tells them apart.
+ * Whether memory can be returned. Memory of the process can, and a resizable ArrayBuffer, but not that of a WebAssembly.Memory:
+ * nothing but trying tells them apart.
  */
 export function canShrink(): bool {
+  if ("shrinkTo" in memory) return true;
   if (!("resizable" in memory && memory.resizable)) return false;
   const last = memory.byteLength - 1;
   const kept = new Uint8Array(memory, last, 1)[0]!;
@@ -260,9 +263,10 @@ export function canShrink(): bool {
   return true;
 }
 
-/** Gives the memory from `end` on back, where it can. */
+/** Returns the memory from `end` on, where it can. */
 export function shrinkTo(end: i32): void {
-  resize(end >>> 0);
+  if ("shrinkTo" in memory) memory.shrinkTo(end >>> 0);
+  else resize(end >>> 0);
   refresh();
 }
 

@@ -21,6 +21,37 @@ import { DEFAULT_SMALL, heapOf, TestHeap, uncreated } from "./test-heap.ts";
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
+/** Memory of a process, which other code grows by a page whenever `when` returns true, also while the heap grows it. */
+function systemMemory(most: number, when: () => boolean) {
+  const buffer = new ArrayBuffer(most * PAGE);
+  /** Where pages of other code begin. */
+  const theirs: number[] = [];
+  let end = 0;
+  let seen = 0;
+  const letOthersGrow = (): void => {
+    if (!when() || end + PAGE > buffer.byteLength) return;
+    new Uint8Array(buffer, end, PAGE).fill(0xee);
+    theirs.push(end);
+    end += PAGE;
+  };
+  return {
+    theirs,
+    buffer,
+    get end(): number {
+      letOthersGrow();
+      return (seen = end);
+    },
+    growTo(least: number): boolean {
+      letOthersGrow();
+      if (end !== seen || least > buffer.byteLength) return false;
+      end = Math.ceil(least / PAGE) * PAGE;
+      letOthersGrow();
+      return true;
+    },
+    shrinkTo(): void {},
+  };
+}
+
 describe.each(FORMS)("%s", (form) => {
   const kinds: [string, () => AnyMemory][] = [["a WebAssembly.Memory", () => wasmMemory(0, 64)]];
   // The wasm with metadata that never moves is built for a memory that is not shared.
@@ -431,4 +462,28 @@ test("two instances of the wasm have a heap each", async () => {
   expect(heaps.map((heap, i) => heap.release([p, q][i]!))).toEqual(["OK", "OK"]);
   for (const heap of heaps) heap.expectSound();
   expect(CONTROL % 16).toBe(0);
+});
+
+test.runIf(!PINNED)("memory that other code grows at any moment stays its own", async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    let state = 0; // a new heap owns all memory that there is
+    const memory = systemMemory(200, () => {
+      state = (Math.imul(state, 1664525) + (state === 0 ? 0 : 1013904223)) >>> 0;
+      return state >>> 29 === 1;
+    });
+    const heap = await heapOf("js", { memory });
+    state = seed;
+    const live: number[] = [];
+    for (let i = 0; i < 40; i++) {
+      const p = heap.request(1000 + 997 * i);
+      if (typeof p === "number") live.push(p);
+    }
+    expect(live.length).toBe(40);
+    expect(memory.theirs.length).toBeGreaterThan(0);
+    for (const from of memory.theirs) {
+      const page = new Uint8Array(memory.buffer, from, PAGE);
+      expect(page.findIndex((byte) => byte !== 0xee)).toBe(-1);
+    }
+    for (const p of live) expect(heap.release(p)).toBe("OK");
+  }
 });
