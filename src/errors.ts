@@ -24,7 +24,7 @@ import { shown } from "./show.ts";
  * - `INVALID_POINTER`: a pointer that is not the start of a block: inside one, misaligned, never allocated
  * - `OUT_OF_HEAP`: a pointer to memory outside the heap
  * - `CORRUPT`: metadata of the heap was overwritten, or its memory shrank
- * - `BAD_OPTIONS`: an invalid option or argument, or an engine that is unavailable
+ * - `BAD_OPTIONS`: an invalid option or argument, or an engine or memory that is unavailable
  * - `BUSY`: another thread has the lock of a heap that several threads use, and this one may not wait longer
  * - `DISPOSED`: a block, an array or a scope that was disposed of
  */

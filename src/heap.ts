@@ -57,6 +57,8 @@ const LIMIT = 5;
 export class Heap implements HeapLike {
   /** @internal The engines that the entry contains. */
   static readonly engines: Engines = {};
+  /** @internal Makes the memory of a heap that is given none. */
+  static readonly newMemory: () => HeapMemory = ownMemory;
 
   /** The memory that the heap lives in. */
   readonly memory: HeapMemory;
@@ -77,7 +79,7 @@ export class Heap implements HeapLike {
    */
   constructor(options: HeapOptions = {}) {
     const { memory, base, limit, margin, fit, small, engine } = checkedOptions(options);
-    this.memory = memory ?? ownMemory();
+    this.memory = memory ?? new.target.newMemory();
     const picked = engineOn(this.memory, engine, new.target.engines);
     this.engine = picked.name;
     this.#engine = picked.engine;
@@ -498,7 +500,8 @@ export class Heap implements HeapLike {
   }
 
   /**
-   * Releases free memory at the end of the heap, if the memory can shrink: a resizable ArrayBuffer that ends where the heap does.
+   * Releases free memory at the end of the heap, if the memory can shrink: a resizable ArrayBuffer or native memory that ends where
+   * the heap does.
    *
    * @returns The bytes that were released.
    * @throws {HeapError} `CORRUPT` if metadata was overwritten.

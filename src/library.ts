@@ -23,6 +23,7 @@ export type {
   HeapMemory,
   HeapOptions,
   HeapStats,
+  NativeMemory,
   TypedArrayType,
   WasmMemory,
 } from "./types.ts";

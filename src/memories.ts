@@ -1,6 +1,7 @@
 /** The memories that a heap can live in. */
 
 import { badOptions, HeapError } from "./errors.ts";
+import { NATIVE } from "./native/tag.ts";
 import type { HeapMemory, WasmMemory } from "./types.ts";
 
 const PAGE = 65536;
@@ -40,7 +41,12 @@ export function tagOf(value: unknown): string {
 /** Throws `BAD_OPTIONS` for a value that no heap can live in. */
 export function expectMemory(memory: unknown): HeapMemory {
   const tag = tagOf(memory);
-  if (tag !== "WebAssembly.Memory" && tag !== "ArrayBuffer" && tag !== "SharedArrayBuffer") {
+  if (
+    tag !== "WebAssembly.Memory" &&
+    tag !== "ArrayBuffer" &&
+    tag !== "SharedArrayBuffer" &&
+    tag !== NATIVE
+  ) {
     throw badOptions(
       `Invalid memory (${tag}): expected a WebAssembly.Memory, an ArrayBuffer or a SharedArrayBuffer.`,
     );
@@ -68,7 +74,7 @@ function has64Bits(memory: WasmMemory): boolean {
 }
 
 export function isWasmMemory(memory: HeapMemory): memory is WasmMemory {
-  return "buffer" in memory;
+  return "grow" in memory && "buffer" in memory;
 }
 
 /** Returns the buffer that a memory has now. */
@@ -102,12 +108,14 @@ export function hindranceOf(
   const { byteLength } = bufferOf(memory);
   const isWasm = isWasmMemory(memory);
   const most = isWasm ? byteLength : (memory.maxByteLength ?? byteLength);
+  const isNative = "hindrance" in memory;
   if (limit !== undefined) {
     if (limit <= most) return `the limit is ${limit}: pass a higher one`;
-  } else if (byteLength - end >= size + PAGE) {
+  } else if (!isNative && byteLength - end >= size + PAGE) {
     return `bytes ${end} to ${byteLength} were grown by other code: pass limit if they belong to this heap`;
   } else if ((isWasm ? byteLength : end) + size > ADDRESS_SPACE) {
     return "a heap uses at most 4 GiB: make another heap";
   }
+  if (isNative) return memory.hindrance;
   return `the ${tagOf(memory)} cannot grow beyond ${most} bytes: pass a larger one`;
 }

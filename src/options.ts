@@ -43,12 +43,16 @@ export function checkedOptions(options: HeapOptions) {
       throw invalid("limit", limit, `at least ${base + LEAST_ROOM}, 4 KiB above base`);
     }
   }
+  const room = memory === undefined ? undefined : expectMemory(memory);
+  if (limit !== undefined && room !== undefined && "sharesEnd" in room && room.sharesEnd) {
+    throw badOptions("Invalid limit: other code moves the program break too. Use mapping().");
+  }
   if (margin !== undefined) expectInteger("margin", margin, 0, ADDRESS_SPACE);
   expectInteger("small", small, 0, MAX_SMALL);
   expectOneOf("fit", fit, FITS);
   expectOneOf("engine", engine, ENGINES);
   return {
-    memory: memory === undefined ? undefined : expectMemory(memory),
+    memory: room,
     base,
     limit: limit === undefined ? undefined : Math.min(limit, HIGHEST),
     margin: margin === undefined ? undefined : Math.min(margin, HIGHEST),

@@ -2,9 +2,46 @@
 
 /**
  * Whatever a heap can live in: a WebAssembly.Memory, shared or not; an ArrayBuffer, fixed or resizable; a
- * SharedArrayBuffer, fixed or growable. A heap uses at most 4 GiB of it.
+ * SharedArrayBuffer, fixed or growable; native memory of the process. A heap uses at most 4 GiB of it.
  */
-export type HeapMemory = WasmMemory | ArrayBuffer | SharedArrayBuffer;
+export type HeapMemory = WasmMemory | ArrayBuffer | SharedArrayBuffer | NativeMemory;
+
+/** Memory at real addresses of the process. `processBreak` and `mapping` of `heapwright/native` make it. */
+export interface NativeMemory {
+  /** Address of its first byte. */
+  readonly address: bigint;
+  /** The memory as an ArrayBuffer. It reaches at least to `end`; a longer one replaces it when the memory grows. */
+  readonly buffer: ArrayBuffer;
+  /** Bytes that are in use: the heap's, and those that other code added behind it. */
+  readonly end: number;
+  /** Bytes that it can have at most. */
+  readonly maxByteLength: number;
+  /** Whether other code moves its end too. A heap in such a memory cannot have a limit. */
+  readonly sharesEnd: boolean;
+  /** Why it cannot grow, and what to do; the end of a sentence. */
+  readonly hindrance: string;
+  /**
+   * Makes the memory larger. Heaps call this.
+   *
+   * @param end Bytes that it must have at least.
+   * @returns Whether it has them. If not, nothing has changed.
+   */
+  growTo(end: number): boolean;
+  /**
+   * Returns memory at the end to the system. Heaps call this.
+   *
+   * @param end Bytes to keep.
+   */
+  shrinkTo(end: number): void;
+  /**
+   * Returns whole pages to the system. They stay part of the memory, and are zero when they are used again.
+   *
+   * @param from The first byte.
+   * @param to The byte after the last.
+   * @returns The bytes of the pages.
+   */
+  discard(from: number, to: number): number;
+}
 
 /** `WebAssembly.Memory`; the members the library uses if a project has no typings of WebAssembly, which are the DOM's. */
 export type WasmMemory = typeof globalThis extends {

@@ -87,6 +87,7 @@ it("contains the library, its typings, the wasm files, the files that modules ar
     "javascript.js",
     "js.js",
     "library.js",
+    "native.js",
     "native/heapwright.c",
     "native/heapwright.h",
     "native/libheapwright-emscripten.a",
@@ -262,6 +263,19 @@ describe("a program", () => {
     expect(run("classes.mjs", source)).toBe("true true OUT_OF_HEAP\n".repeat(9));
   });
 
+  it("gets errors of that class from heapwright/native too, without koffi", () => {
+    const source = `
+      const { HeapError } = await import("heapwright");
+      const { mapping } = await import("heapwright/native");
+      try {
+        mapping();
+      } catch (error) {
+        console.log(error instanceof HeapError, error.code);
+      }
+    `;
+    expect(run("native.mjs", source)).toBe("true BAD_OPTIONS\n");
+  });
+
   it.each(["heapwright", "heapwright/inline", "heapwright/js"])(
     "that does not catch an error of %s shows its message first",
     (entry) => {
@@ -279,7 +293,16 @@ describe("a program", () => {
   );
 
   it("has no long lines in what it imports", () => {
-    for (const name of ["index", "inline", "js", "library", "wasm", "bytes", "javascript"]) {
+    for (const name of [
+      "index",
+      "inline",
+      "js",
+      "native",
+      "library",
+      "wasm",
+      "bytes",
+      "javascript",
+    ]) {
       const text = readFileSync(join(installed, `dist/${name}.js`), "utf8");
       const longest = Math.max(...text.split("\n").map((line) => line.length));
       expect(longest, name).toBeLessThan(500);

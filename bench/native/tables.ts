@@ -136,16 +136,37 @@ export function readResults(): Partial<Results> {
   return existsSync(RESULTS) ? (JSON.parse(readFileSync(RESULTS, "utf8")) as Results) : {};
 }
 
-/** The tables that documents have, by name; each is generated from what was recorded. */
-export const NATIVE: Readonly<Record<string, { text(): string }>> = Object.fromEntries(
-  NAMES.map((name) => [
-    `native ${name}`,
-    {
-      text() {
-        const made = tables(readResults()).get(name);
-        if (made === undefined) throw new Error(`no figures: run npm run bench:native -- --record`);
-        return made[1];
-      },
+/** Sentences' figures: ours as a share of each other allocator's. */
+const SHARES: Readonly<Record<string, (results: Partial<Results>) => string | undefined>> = {
+  "traces shares": ({ traces }) => traces && shares(traces, warm),
+  "traces-memory shares": ({ traces }) => traces && shares(traces, (row) => row["peak"]),
+  "threads shares": ({ threads }) => threads && shares(threads, (row) => row["two"]),
+};
+
+/** "0.59 of glibc's, 1.04 of jemalloc's and 1.85 of mimalloc's". */
+function shares(
+  results: readonly Result[],
+  figure: (row: Row, result: Result) => number | undefined,
+): string {
+  const each = [...factors(results, figure)]
+    .filter(([name]) => name !== OURS)
+    .map(([name, factor]) => `${factor.toFixed(2)} of ${name}'s`);
+  return `${each.slice(0, -1).join(", ")} and ${each.at(-1)}`;
+}
+
+/** A figure of documents, generated from what was recorded. */
+function figureOf(make: (results: Partial<Results>) => string | undefined): { text(): string } {
+  return {
+    text() {
+      const made = make(readResults());
+      if (made === undefined) throw new Error(`no figures: run npm run bench:native -- --record`);
+      return made;
     },
-  ]),
-);
+  };
+}
+
+/** The tables and figures that documents have, by name. */
+export const NATIVE: Readonly<Record<string, { text(): string }>> = Object.fromEntries([
+  ...NAMES.map((name) => [`native ${name}`, figureOf((results) => tables(results).get(name)?.[1])]),
+  ...Object.entries(SHARES).map(([name, make]) => [`native ${name}`, figureOf(make)]),
+]);

@@ -103,7 +103,7 @@ for (const name of Object.keys(RUNTIMES).filter(isWanted)) {
 }
 
 const reports = ran.flatMap(({ report }) => report ?? []);
-const hashes = new Set(reports.map(({ pointers }) => pointers));
+const hashes = new Set(reports.flatMap(({ pointers }) => pointers || []));
 if (hashes.size > 1) {
   failures.push(`the pointers of random program ${seed} are not the same everywhere`);
 }

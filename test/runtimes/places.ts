@@ -22,15 +22,18 @@ const EVERYTHING = { wasm: "allowed", shares: true } as const;
 
 /** Places of Node, Bun or Deno. */
 export function commandPlaces(name: string, { path, env }: Program, { folder }: Project): Start[] {
-  const flags = name === "deno" ? ["run", "--quiet", "--allow-read", "--no-lock"] : [];
+  const isDeno = name === "deno";
+  const flags = isDeno ? ["run", "--quiet", "--allow-read", "--no-lock"] : [];
   const on =
     (thread: "main" | "worker", ...more: string[]): Start["start"] =>
-    async (place) => {
-      const args = [...flags, ...more, join(folder, "node.js"), thread, JSON.stringify(place)];
-      const own = { DENO_NO_UPDATE_CHECK: "1", DENO_DIR: join(OUT, "deno") };
-      const printed = await run(path, args, { cwd: folder, env: { ...env, ...own } });
-      return JSON.parse(printed) as Report;
-    };
+    (place) =>
+      ran([...more, join(folder, "node.js"), thread, JSON.stringify(place)]);
+  const ran = async (rest: string[]): Promise<Report> => {
+    const args = [...flags, ...rest];
+    const own = { DENO_NO_UPDATE_CHECK: "1", DENO_DIR: join(OUT, "deno") };
+    const printed = await run(path, args, { cwd: folder, env: { ...env, ...own } });
+    return JSON.parse(printed) as Report;
+  };
   const places: Start[] = [
     { name: "main thread", has: EVERYTHING, start: on("main") },
     { name: "worker thread", has: EVERYTHING, start: on("worker") },
@@ -38,6 +41,11 @@ export function commandPlaces(name: string, { path, env }: Program, { folder }: 
   if (name.startsWith("node")) {
     const start = on("main", "--import", "data:text/javascript,delete globalThis.WebAssembly");
     places.push({ name: "without WebAssembly", has: { ...EVERYTHING, wasm: "missing" }, start });
+  }
+  if (process.platform === "linux") {
+    const allowed = isDeno ? ["--allow-ffi"] : [];
+    const start = (): Promise<Report> => ran([...allowed, join(folder, "native.js")]);
+    places.push({ name: "native memory", has: EVERYTHING, start });
   }
   return places;
 }

@@ -1,6 +1,6 @@
 /** Somebody's project: an empty folder with the packed package installed, and the suite in it. */
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
@@ -12,12 +12,17 @@ const PLACES = fileURLToPath(new URL("places/", import.meta.url));
 /** What the suites use of vitest. */
 const RUNNER = fileURLToPath(new URL("suite/runner.ts", import.meta.url));
 
-/** What is inside of each entry. */
+/** What is inside of each entry that runs everywhere. */
 const ENGINES: Readonly<Record<string, readonly EngineName[]>> = {
   heapwright: ["wasm", "js"],
   "heapwright/inline": ["wasm"],
   "heapwright/js": ["js"],
 };
+
+/** The entry for native memory, which has a place of its own. */
+const NATIVE = "heapwright/native";
+/** Entries with names of their own, which are not compared with the others. */
+const APART = [NATIVE, "heapwright/threads", "heapwright/record"];
 
 export interface Project {
   readonly folder: string;
@@ -38,8 +43,12 @@ export async function makeProject(folder: string): Promise<Project> {
   await npm(["install", ...flags, `./${filename}`], folder);
 
   const installed = join(folder, "node_modules/heapwright");
+  for (const name of ["koffi", "@koromix"]) {
+    const from = join(ROOT, "node_modules", name);
+    if (existsSync(from)) symlinkSync(from, join(folder, "node_modules", name));
+  }
   const exports = exportsOf(installed);
-  const entries = [...exports.keys()];
+  const entries = [...exports.keys()].filter((name) => !APART.includes(name));
   const common = {
     bundle: true,
     format: "esm",
@@ -49,10 +58,10 @@ export async function makeProject(folder: string): Promise<Project> {
   } as const;
   await build({
     ...common,
-    entryPoints: [join(PLACES, "node.ts")],
+    entryPoints: [join(PLACES, "node.ts"), join(PLACES, "native.ts")],
     outdir: folder,
     platform: "node",
-    plugins: [entriesPlugin(entries, (name) => name)],
+    plugins: [entriesPlugin(entries, (name) => name), nativeEntry],
   });
   await build({
     ...common,
@@ -79,6 +88,14 @@ function exportsOf(installed: string): Map<string, string> {
   ]);
   return new Map(files.filter(([, file]) => file.endsWith(".js")));
 }
+
+/** places/native-entry.d.ts. */
+const nativeEntry: Plugin = {
+  name: "native-entry",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/native-entry\.js$/ }, () => ({ path: NATIVE, external: true }));
+  },
+};
 
 /** places/entries.d.ts: each entry by the address that `address` has for it. */
 function entriesPlugin(entries: readonly string[], address: (entry: string) => string): Plugin {

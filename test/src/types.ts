@@ -23,6 +23,7 @@ import {
   type HeapMemory,
   type HeapOptions,
   type HeapStats,
+  type NativeMemory,
   type Scalar,
   type Scope,
   type Struct,
@@ -33,7 +34,9 @@ import {
 
 // Heaps -------------------------------------------------------------------------------------------------------------------
 
-expectTypeOf<HeapMemory>().toEqualTypeOf<WasmMemory | ArrayBuffer | SharedArrayBuffer>();
+expectTypeOf<HeapMemory>().toEqualTypeOf<
+  WasmMemory | ArrayBuffer | SharedArrayBuffer | NativeMemory
+>();
 expectTypeOf<WasmMemory["buffer"]>().toExtend<ArrayBuffer | SharedArrayBuffer>();
 expectTypeOf<EngineName>().toEqualTypeOf<"wasm" | "js">();
 expectTypeOf<HeapOptions>().toEqualTypeOf<{

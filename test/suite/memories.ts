@@ -11,7 +11,8 @@ const bytesOf = (memory: HeapMemory): Uint8Array =>
 
 /** Grows a memory as other code does. */
 function growBy(memory: HeapMemory, pages: number): void {
-  if ("buffer" in memory) memory.grow(pages);
+  if ("growTo" in memory) memory.growTo(memory.end + pages * PAGE);
+  else if ("buffer" in memory) memory.grow(pages);
   else if ("growable" in memory) memory.grow(memory.byteLength + pages * PAGE);
   else (memory as ArrayBuffer).resize(memory.byteLength + pages * PAGE);
 }

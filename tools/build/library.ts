@@ -4,6 +4,7 @@
 //   wasm.js, javascript.js   one engine each; bytes.js has the bytes of the first
 //   index.js, inline.js, js.js   the entries: the library with both engines, or with one of them
 //   record.js                the recorder of heaps and modules, an entry of its own
+//   native.js                an entry too: the JavaScript engine in native memory
 //
 // The entries share library.js, so a HeapError is the same class in all of them. The modules keep names and line breaks: Node
 // prints the line that threw an uncaught error. Bundlers minify them.
@@ -60,6 +61,7 @@ const ENTRIES: readonly { name: string; summary?: string }[] = [
     summary: "The same names as `heapwright`, with JavaScript as the only engine.",
   },
   { name: "threads" },
+  { name: "native" },
 ];
 
 /** The modules that the entries import, and their sources. */
@@ -296,7 +298,7 @@ function buildTypings(): void {
     ],
     { stdio: "inherit" },
   );
-  const wanted = ["index", "threads"];
+  const wanted = ["index", "threads", "native"];
   for (const name of wanted) {
     const text = readFileSync(`${out}/src/${name}.d.ts`, "utf8").replaceAll(
       /(from "\.{1,2}\/[^"]+)\.ts"/g,

@@ -15,7 +15,8 @@ import { SAMPLES } from "./samples.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const TRACES = `${ROOT}trace/recorded/`;
 
-const read = <T>(path: string): T => JSON.parse(readFileSync(ROOT + path, "utf8")) as T;
+const text = (path: string): string => readFileSync(ROOT + path, "utf8");
+const read = <T>(path: string): T => JSON.parse(text(path)) as T;
 
 /** Returns the largest gzipped size of a file that `npm run size` allows. */
 function limitOf(path: string): string {
@@ -56,7 +57,14 @@ export const FIGURES: Readonly<Record<string, Figure>> = {
   "limit of heapwright/inline": { text: () => limitOf("dist/inline.js") },
   "limit of heapwright/js": { text: () => limitOf("dist/js.js") },
   "limit of heapwright/threads": { text: () => limitOf("dist/threads.js") },
+  "limit of heapwright/native": { text: () => limitOf("dist/native.js") },
   "limit of heapwright": { text: () => limitOf("dist/index.js") },
+  "native hello": {
+    text() {
+      const [, source] = text("examples/native/hello.c").split(/\n\n(.*)/s);
+      return `\`\`\`c\n${source!.trimEnd()}\n\`\`\``;
+    },
+  },
   "package file": {
     text: () => `\`heapwright-${read<{ version: string }>("package.json").version}.tgz\``,
   },
