@@ -40,7 +40,8 @@ const KIND_COLOURS = [
   "margin",
   "quick",
 ];
-const HEIGHT = 480;
+/** Pixels: of the map at first, and of a taller one. */
+const HEIGHTS = [480, 800] as const;
 const LOOSEST = 32;
 /** Pixels that a word needs to be written out. */
 const WORD_WIDTH = 46;
@@ -58,6 +59,7 @@ export class MapView {
   #levels: Levels | undefined;
   #view: View;
   #image: ImageData | undefined;
+  #height: number = HEIGHTS[0];
   #selected = -1;
   #accesses: readonly Access[] = [];
   #isDrawn = false;
@@ -71,7 +73,7 @@ export class MapView {
     this.#context = this.#canvas.getContext("2d")!;
     this.#place.replaceChildren(this.#toolbar(), this.#canvas, this.#status, legend());
     this.#layout = layoutOf(player.engine);
-    this.#view = wholeView(this.#layout, HEIGHT);
+    this.#view = wholeView(this.#layout, this.#height);
     this.#listen();
     this.#resizes = new ResizeObserver(() => this.#resize());
     this.#resizes.observe(this.#place);
@@ -137,10 +139,11 @@ export class MapView {
 
   #resize(): void {
     const width = Math.max(100, Math.floor(this.#place.clientWidth) - 2);
-    if (this.#canvas.width === width && this.#image !== undefined) return;
+    const { width: had, height } = this.#canvas;
+    if (had === width && height === this.#height && this.#image !== undefined) return;
     this.#canvas.width = width;
-    this.#canvas.height = HEIGHT;
-    this.#image = this.#context.createImageData(width, HEIGHT);
+    this.#canvas.height = this.#height;
+    this.#image = this.#context.createImageData(width, this.#height);
     this.#draw();
   }
 
@@ -227,15 +230,23 @@ export class MapView {
   #toolbar(): HTMLElement {
     const middle = (): { x: number; y: number } => ({
       x: this.#canvas.width / 2,
-      y: HEIGHT / 2,
+      y: this.#height / 2,
     });
     return element("div", { class: "bar" }, [
       button("+", "Zoom into the map", () => this.#zoom(-1, middle())),
       button("−", "Zoom out of the map", () => this.#zoom(1, middle())),
       button("Whole heap", "Show the whole heap", () => this.showWhole()),
+      button("Taller", "Make the map taller, or as it was", () => this.#toggleHeight()),
       button("Previous", "Select the previous block", () => this.#selectNext(-1)),
       button("Next", "Select the next block", () => this.#selectNext(1)),
     ]);
+  }
+
+  #toggleHeight(): void {
+    this.#height = HEIGHTS[this.#height === HEIGHTS[0] ? 1 : 0];
+    const isWhole = this.#isWhole();
+    this.#resize();
+    if (isWhole) this.showWhole();
   }
 
   showWhole(): void {
@@ -289,7 +300,7 @@ export class MapView {
   #press(key: string): boolean {
     const { origin, zoom } = this.#view;
     const row = 2 ** zoom;
-    const middle = { x: this.#canvas.width / 2, y: HEIGHT / 2 };
+    const middle = { x: this.#canvas.width / 2, y: this.#height / 2 };
     if (key === "ArrowUp") this.#moveTo(origin - row);
     else if (key === "ArrowDown") this.#moveTo(origin + row);
     else if (key === "ArrowLeft") this.#moveTo(origin - row / 8);
@@ -330,7 +341,7 @@ export class MapView {
 
   #reveal(address: number): void {
     const { y } = placeOf(this.#view, this.#canvas.width, address);
-    if (y >= 0 && y < HEIGHT - rowHeight(this.#view.zoom)) return;
+    if (y >= 0 && y < this.#height - rowHeight(this.#view.zoom)) return;
     this.#moveTo(address - 4 * 2 ** this.#view.zoom);
   }
 
