@@ -78,7 +78,6 @@ const program = new Command("heapwright")
   .helpCommand("help [command]", "print the help of a command")
   .option("--color", "use colours, even if the output is not a terminal")
   .option("--no-color", "use no colours")
-  .enablePositionalOptions()
   .configureHelp({ showGlobalOptions: true, minWidthToWrap: 15 })
   .exitOverride()
   .configureOutput({

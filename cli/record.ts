@@ -56,8 +56,7 @@ export function recordCommand(command: Command, { progress, warn, exitWith }: Co
     .argument("<program...>", "the program to run, and its arguments")
     .requiredOption("-o, --output <file>", "trace to write: .rep, or .rep.gz to gzip it")
     .option("--children", "record child processes too, each into a file of its own")
-    .option("--depth <n>", `frames of a call stack to keep, up to ${MOST_DEPTH}`, parseDepth, 64)
-    .passThroughOptions();
+    .option("--depth <n>", `frames of a call stack to keep, up to ${MOST_DEPTH}`, parseDepth, 64);
   addMoreHelp(command, HELP).action(async (program: string[], options: RecordOptions) => {
     const library = recorder();
     const folder = mkdtempSync(join(tmpdir(), "heapwright-record-"));

@@ -96,6 +96,7 @@ it("contains the library, its typings, the wasm files, the files that modules ar
     "native/libheapwright.c",
     "native/libheapwright.h",
     "native/process.c",
+    "record.js",
     "report.html",
     "threads-bytes.js",
     "threads.js",
@@ -112,7 +113,14 @@ it("contains the library, its typings, the wasm files, the files that modules ar
       "assemblyscript/heapwright.ts",
     ].filter((name) => !existsSync(join(installed, "bindings", name))),
   ).toEqual([]);
-  for (const name of ["cli-progress", "cli-table3", "commander", "picocolors", "uplot"]) {
+  for (const name of [
+    "cli-progress",
+    "cli-table3",
+    "commander",
+    "picocolors",
+    "pprof-format",
+    "uplot",
+  ]) {
     expect(notices).toMatch(new RegExp(`^${name} \\d+\\.\\d+`, "m"));
   }
   const typings = files.filter((name) => name.endsWith(".d.ts"));
