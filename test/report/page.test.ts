@@ -48,7 +48,8 @@ async function open(
     throw error;
   });
   await page.goto(pathToFileURL(file).href);
-  await page.locator("#main").waitFor();
+  // A busy machine takes long for a large trace.
+  await page.locator("#main").waitFor({ timeout: 150_000 });
   return page;
 }
 
