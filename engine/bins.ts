@@ -29,16 +29,16 @@
 import { below, leadingZeros, trailingZeros } from "#memory";
 import {
   childWord,
-  follow,
+  loadLink,
   footer,
   linkTo,
   nextFree,
   nextWord,
-  setFollow,
+  storeLink,
   setLinkTo,
   setNextFree,
   sizeOf,
-  spanFrom,
+  alignedBytes,
 } from "./block.ts";
 import {
   binBits,
@@ -87,7 +87,7 @@ export function pathTo(size: i32): i32 {
 export function insert(p: i32, size: i32): void {
   const bin: i32 = binFor(size);
   const head: i32 = binHead(bin);
-  const node: i32 = follow(head);
+  const node: i32 = loadLink(head);
   if (node == 0) setBinBits(bin >>> 5, binBits(bin >>> 5) | (1 << (bin & 31)));
   if (bin < TREES) putInList(head, p, node);
   else insertInTree(head, p, size);
@@ -101,26 +101,26 @@ function putInList(link: i32, p: i32, next: i32): void {
   }
   setNextFree(p, next);
   setLinkTo(p, link);
-  setFollow(link, p);
+  storeLink(link, p);
 }
 
 function insertInTree(head: i32, p: i32, size: i32): void {
   let link: i32 = head;
   let path: i32 = pathTo(size);
-  let node: i32 = follow(link);
+  let node: i32 = loadLink(link);
   while (node != 0) {
     if (linkTo(node) != link) corrupt();
     if (sizeOf(node) == size) {
-      setFollow(childWord(p, false), LISTED);
+      storeLink(childWord(p, false), LISTED);
       putInList(nextWord(node), p, nextFree(node));
       return;
     }
     link = childWord(node, path < 0);
     path <<= 1;
-    node = follow(link);
+    node = loadLink(link);
   }
-  setFollow(childWord(p, false), 0);
-  setFollow(childWord(p, true), 0);
+  storeLink(childWord(p, false), 0);
+  storeLink(childWord(p, true), 0);
   putInList(link, p, 0);
 }
 
@@ -128,15 +128,15 @@ function insertInTree(head: i32, p: i32, size: i32): void {
 export function remove(p: i32, size: i32): void {
   const next: i32 = nextFree(p);
   const link: i32 = linkTo(p);
-  if (follow(link) != p) corrupt();
+  if (loadLink(link) != p) corrupt();
   if (footer(p, size) != size) corrupt();
   if (next != 0) {
     if (linkTo(next) != nextWord(p)) corrupt();
   }
   if (!below(size, LEAST_NODE)) {
-    if (follow(childWord(p, false)) != LISTED) return removeNode(p, next, link);
+    if (loadLink(childWord(p, false)) != LISTED) return removeNode(p, next, link);
   }
-  setFollow(link, next);
+  storeLink(link, next);
   if (next != 0) setLinkTo(next, link);
   else clearBinBit(link);
 }
@@ -154,13 +154,13 @@ function removeNode(p: i32, next: i32, link: i32): void {
   if (replacement == 0) {
     replacement = leafBelow(p);
     if (replacement == 0) {
-      setFollow(link, 0);
+      storeLink(link, 0);
       clearBinBit(link);
       return;
     }
-    setFollow(linkTo(replacement), 0);
+    storeLink(linkTo(replacement), 0);
   }
-  setFollow(link, replacement);
+  storeLink(link, replacement);
   setLinkTo(replacement, link);
   moveChild(p, replacement, false);
   moveChild(p, replacement, true);
@@ -180,15 +180,15 @@ function leafBelow(p: i32): i32 {
 /** A child of a node, the right one if there are two; 0 if there is none. */
 function childOf(node: i32): i32 {
   let link: i32 = childWord(node, true);
-  if (follow(link) == 0) link = childWord(node, false);
-  const child: i32 = follow(link);
+  if (loadLink(link) == 0) link = childWord(node, false);
+  const child: i32 = loadLink(link);
   if (child != 0 && linkTo(child) != link) corrupt();
   return child;
 }
 
 function moveChild(from: i32, to: i32, right: bool): void {
-  const child: i32 = follow(childWord(from, right));
-  setFollow(childWord(to, right), child);
+  const child: i32 = loadLink(childWord(from, right));
+  storeLink(childWord(to, right), child);
   if (child == 0) return;
   if (linkTo(child) != childWord(from, right)) corrupt();
   setLinkTo(child, childWord(to, right));
@@ -215,13 +215,13 @@ function nextBin(bin: i32): i32 {
 function bestFit(size: i32): i32 {
   let bin: i32 = binFor(size);
   if (bin >= TREES) {
-    const p: i32 = bestInTree(follow(binHead(bin)), size);
+    const p: i32 = bestInTree(loadLink(binHead(bin)), size);
     if (p != 0) return p;
     bin++;
   }
   bin = nextBin(bin);
   if (bin >= BIN_COUNT) return 0;
-  const head: i32 = follow(binHead(bin));
+  const head: i32 = loadLink(binHead(bin));
   return bin < TREES ? head : smallestInTree(head, 0, -1);
 }
 
@@ -233,17 +233,17 @@ function bestInTree(root: i32, size: i32): i32 {
   let path: i32 = pathTo(size);
   let node: i32 = root;
   for (let levels: i32 = MOST_LEVELS; node != 0 && levels != 0; levels--) {
-    const has: i32 = sizeOf(node);
-    if (has == size) return node;
-    if (!below(has, size) && below(has, bestSize)) {
+    const nodeSize: i32 = sizeOf(node);
+    if (nodeSize == size) return node;
+    if (!below(nodeSize, size) && below(nodeSize, bestSize)) {
       best = node;
-      bestSize = has;
+      bestSize = nodeSize;
     }
-    const right: i32 = follow(childWord(node, true));
+    const right: i32 = loadLink(childWord(node, true));
     if (path < 0) node = right;
     else {
       if (right != 0) larger = right;
-      node = follow(childWord(node, false));
+      node = loadLink(childWord(node, false));
     }
     path <<= 1;
   }
@@ -254,13 +254,13 @@ function bestInTree(root: i32, size: i32): i32 {
 function smallestInTree(root: i32, best: i32, bestSize: i32): i32 {
   let node: i32 = root;
   for (let levels: i32 = MOST_LEVELS; node != 0 && levels != 0; levels--) {
-    const has: i32 = sizeOf(node);
-    if (below(has, bestSize)) {
+    const nodeSize: i32 = sizeOf(node);
+    if (below(nodeSize, bestSize)) {
       best = node;
-      bestSize = has;
+      bestSize = nodeSize;
     }
-    const left: i32 = follow(childWord(node, false));
-    node = left != 0 ? left : follow(childWord(node, true));
+    const left: i32 = loadLink(childWord(node, false));
+    node = left != 0 ? left : loadLink(childWord(node, true));
   }
   return best;
 }
@@ -284,14 +284,14 @@ export function findAligned(size: i32, alignment: i32, all: bool): i32 {
   let sizes: i32 = all ? -1 : ALIGNED_SIZES;
   let p: i32 = bestFit(least);
   while (p != 0) {
-    const has: i32 = sizeOf(p);
-    if (below(has, least)) corrupt();
+    const found: i32 = sizeOf(p);
+    if (below(found, least)) corrupt();
     while (p != 0) {
-      if (!below(has, spanFrom(p, size, alignment))) return p;
+      if (!below(found, alignedBytes(p, size, alignment))) return p;
       p = all ? nextInList(p) : 0;
     }
     // At last a size that fits wherever the block starts.
-    least = --sizes == 0 ? size + alignment - GRANULE : has + GRANULE;
+    least = --sizes == 0 ? size + alignment - GRANULE : found + GRANULE;
     p = bestFit(least);
   }
   return 0;
@@ -304,10 +304,10 @@ function nextInList(p: i32): i32 {
 }
 
 /** A block of the bin with the largest free blocks, or 0 if all bins are empty. */
-export function someLarge(): i32 {
+export function blockOfLargestBin(): i32 {
   for (let word: i32 = BIN_WORDS - 1; word >= 0; word--) {
     const bits: i32 = binBits(word);
-    if (bits != 0) return follow(binHead((word << 5) + highestBit(bits)));
+    if (bits != 0) return loadLink(binHead((word << 5) + highestBit(bits)));
   }
   return 0;
 }

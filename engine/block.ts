@@ -37,8 +37,10 @@ export const IN_USE: i32 = 1;
 export const PREVIOUS_IN_USE: i32 = 2;
 export const METADATA: i32 = 4;
 export const FOREIGN: i32 = 8;
-/** METADATA and FOREIGN: a free block in a quick list, which looks in use to its neighbours. */
-export const QUICK: i32 = 12;
+/** Mask of the two flags that tell a program's block (0) from METADATA, FOREIGN and QUICK. */
+export const BLOCK_KIND: i32 = METADATA | FOREIGN;
+/** Both: a free block in a quick list, which looks in use to its neighbours. */
+export const QUICK: i32 = METADATA | FOREIGN;
 export const FLAGS: i32 = 15;
 
 /** Largest request, in bytes: the sum of two sizes stays below 4 GiB. */
@@ -51,8 +53,8 @@ export function blockSizeFor(bytes: i32): i32 {
   return roundUp(bytes + HEADER, GRANULE);
 }
 
-/** Bytes from `p` on in which `size` bytes fit at a multiple of `alignment`. */
-export function spanFrom(p: i32, size: i32, alignment: i32): i32 {
+/** Bytes that a block at `p` needs to have room for `size` bytes at a multiple of `alignment`. */
+export function alignedBytes(p: i32, size: i32, alignment: i32): i32 {
   return roundUp(p, alignment) - p + size;
 }
 
@@ -67,7 +69,6 @@ export function setHeader(p: i32, size: i32, flags: i32): void {
   store32(p - HEADER, size | flags);
 }
 
-/** The size in a header. */
 export function sizeIn(h: i32): i32 {
   return h & ~FLAGS;
 }
@@ -96,7 +97,6 @@ export function previousSize(p: i32): i32 {
   return load32(p - 2 * HEADER);
 }
 
-/** Sets PREVIOUS_IN_USE of the block at `p`. */
 export function setPreviousInUse(p: i32): void {
   store32(p - HEADER, header(p) | PREVIOUS_IN_USE);
 }
@@ -105,8 +105,8 @@ export function clearPreviousInUse(p: i32): void {
   store32(p - HEADER, header(p) & ~PREVIOUS_IN_USE);
 }
 
-/** Whether the size of the block at `p` leads to another block, or to the top block, which starts at `end`. */
-export function leadsOn(p: i32, size: i32, end: i32): bool {
+/** Whether a block of `size` bytes at `p`, not 0, ends at or below `end`, where the top block starts. */
+export function endsBy(p: i32, size: i32, end: i32): bool {
   return below(size - 1, end - p);
 }
 
@@ -129,11 +129,12 @@ export function setNextFree(p: i32, next: i32): void {
   store32(p, next);
 }
 
-/** The word of `p` that leads to the next block of its list. */
+/** The link to the next block of the list of `p`. */
 export function nextWord(p: i32): i32 {
   return p;
 }
 
+/** The link that leads to `p`. */
 export function linkTo(p: i32): i32 {
   return load32(p + 4);
 }
@@ -142,16 +143,15 @@ export function setLinkTo(p: i32, link: i32): void {
   store32(p + 4, link);
 }
 
-/** The word of `p` that leads to its left child, or its right one. */
+/** The link to a child of `p`. */
 export function childWord(p: i32, right: bool): i32 {
   return right ? p + 12 : p + 8;
 }
 
-/** What a link leads to. */
-export function follow(link: i32): i32 {
+export function loadLink(link: i32): i32 {
   return load32(link);
 }
 
-export function setFollow(link: i32, p: i32): void {
+export function storeLink(link: i32, p: i32): void {
   store32(link, p);
 }

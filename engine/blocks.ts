@@ -10,18 +10,19 @@ import {
   header,
   HEADER,
   IN_USE,
-  leadsOn,
+  endsBy,
   METADATA,
   payloadOf,
   PREVIOUS_IN_USE,
   previousSize,
+  BLOCK_KIND,
   QUICK,
   setFree,
   setHeader,
   setPreviousInUse,
   sizeIn,
   sizeOf,
-  spanFrom,
+  alignedBytes,
 } from "./block.ts";
 import {
   CELL,
@@ -62,7 +63,7 @@ import {
   HIGHEST_BREAK,
   lowerBreak,
   moveBreak,
-  startFor,
+  growthStart,
 } from "./growth.ts";
 import {
   blocksEnd,
@@ -157,7 +158,7 @@ export function allocateFromTop(size: i32, alignment: i32): i32 {
   if (PINNED && !addMetadata(size, alignment)) return 0;
   const p: i32 = top();
   let room: i32 = topSize();
-  if (below(room, spanFrom(p, size, alignment))) return 0;
+  if (below(room, alignedBytes(p, size, alignment))) return 0;
   const q: i32 = roundUp(p, alignment);
   let flags: i32 = IN_USE | PREVIOUS_IN_USE;
   if (q != p) {
@@ -202,8 +203,8 @@ function walkToFit(size: i32, alignment: i32): i32 {
       p = first;
     } else {
       const h: i32 = header(p);
-      if (!leadsOn(p, sizeIn(h), last)) corrupt();
-      if ((h & IN_USE) == 0 && !below(sizeIn(h), spanFrom(p, size, alignment))) {
+      if (!endsBy(p, sizeIn(h), last)) corrupt();
+      if ((h & IN_USE) == 0 && !below(sizeIn(h), alignedBytes(p, size, alignment))) {
         setRover(p);
         return p;
       }
@@ -229,7 +230,7 @@ export function growTop(size: i32, alignment: i32, moves: bool): bool {
   if (!isHeapSound()) corrupt();
   const p: i32 = top();
   const room: i32 = topSize();
-  const needed: i32 = spanFrom(p, size, alignment) + metadataBytes(size, alignment);
+  const needed: i32 = alignedBytes(p, size, alignment) + metadataBytes(size, alignment);
   if (!below(room, needed)) return true;
   const from: i32 = programBreak();
   if (below(HIGHEST_BREAK - p, needed)) return false;
@@ -237,13 +238,13 @@ export function growTop(size: i32, alignment: i32, moves: bool): bool {
   if (below(from - p, all)) {
     if (!moves) return false;
     const more: i32 = all - (from - p);
-    if (startFor(more) != from || !growBreak(from, more)) {
+    if (growthStart(more) != from || !growBreak(from, more)) {
       // Other code may have grown the memory since.
-      const start: i32 = startFor(more);
+      const start: i32 = growthStart(more);
       return start != from && growBehind(start, size, alignment);
     }
   }
-  placeTopEnd(p + needed);
+  moveTopEndBeyond(p + needed);
   setHeader(p, topEnd() - p, PREVIOUS_IN_USE);
   return true;
 }
@@ -256,10 +257,10 @@ function growBehind(start: i32, size: i32, alignment: i32): bool {
   const before: i32 = top();
   const p: i32 = start + GRANULE;
   if (below(HIGHEST_BREAK - p, size + alignment)) return false;
-  const needed: i32 = spanFrom(p, size, alignment) + chunkBytes(missingChunks(p) + 1);
+  const needed: i32 = alignedBytes(p, size, alignment) + chunkBytes(missingChunks(p) + 1);
   if (!growBreak(start, GRANULE + needed + mapBytes(p + needed)))
-    return below(start, startFor(needed)) && growTop(size, alignment, true);
-  placeTopEnd(p + needed);
+    return below(start, growthStart(needed)) && growTop(size, alignment, true);
+  moveTopEndBeyond(p + needed);
   startTop(p);
   if (before != from) freeUpTo(before, from);
   setHeader(from, p - from, before != from ? IN_USE | FOREIGN : IN_USE | FOREIGN | PREVIOUS_IN_USE);
@@ -267,7 +268,7 @@ function growBehind(start: i32, size: i32, alignment: i32): bool {
 }
 
 /** Makes the top block end at `least`, or up to the break a step beyond. */
-function placeTopEnd(least: i32): void {
+function moveTopEndBeyond(least: i32): void {
   const stop: i32 = programBreak();
   if (PINNED) return moveTopEnd(stop);
   let room: i32 = roundUp(mapBytes(least) + (footprint() >>> STEP_SHIFT), LEAST_STEP);
@@ -280,7 +281,7 @@ function placeTopEnd(least: i32): void {
 /** Makes the first block, the top block, and the map, for which the heap is large enough. */
 export function createBlocks(): void {
   setRover(first);
-  placeTopEnd(first);
+  moveTopEndBeyond(first);
   startTop(first);
 }
 
@@ -338,7 +339,7 @@ function metadataBytes(size: i32, alignment: i32): i32 {
 function chunksFor(size: i32, alignment: i32): i32 {
   if (!PINNED) return 0;
   // A large block may be rounded up to a line.
-  const end: i32 = top() + spanFrom(top(), size, alignment) + LINE;
+  const end: i32 = top() + alignedBytes(top(), size, alignment) + LINE;
   let beyond: i32 = end + chunkBytes(missingChunks(end));
   if (below(beyond, end)) beyond = HIGHEST_BREAK;
   const missing: i32 = missingChunks(beyond);
@@ -349,7 +350,7 @@ function chunksFor(size: i32, alignment: i32): i32 {
 function addMetadata(size: i32, alignment: i32): bool {
   const count: i32 = chunksFor(size, alignment);
   if (count == 0) return true;
-  if (below(topSize(), spanFrom(top(), size, alignment) + chunkBytes(count))) return false;
+  if (below(topSize(), alignedBytes(top(), size, alignment) + chunkBytes(count))) return false;
   addChunks(count);
   return true;
 }
@@ -397,7 +398,7 @@ function addChunksOneByOne(count: i32): void {
 /** Frees a block and coalesces it with its free neighbours; returns the free block, or the top block. */
 export function freeBlock(p: i32): i32 {
   const h: i32 = header(p);
-  if (CHECKED) assertThat((h & (IN_USE | QUICK)) == IN_USE);
+  if (CHECKED) assertThat((h & (IN_USE | BLOCK_KIND)) == IN_USE);
   let size: i32 = sizeIn(h);
   const next: i32 = (p + size) | 0;
   if ((h & PREVIOUS_IN_USE) == 0) {
@@ -426,7 +427,7 @@ export function freeBlock(p: i32): i32 {
 }
 
 /** The same for a block whose neighbour has not been checked: stops with CORRUPT if the block before it is not in the heap. */
-export function freeUnchecked(p: i32): i32 {
+export function checkAndFree(p: i32): i32 {
   if ((header(p) & PREVIOUS_IN_USE) == 0 && !below(previousSize(p) - 1, p - first)) corrupt();
   return freeBlock(p);
 }
@@ -462,7 +463,7 @@ function isQuickSize(size: i32): bool {
 }
 
 /** Frees a block: into its quick list if it is small enough and there is room; otherwise at once. */
-export function freeLater(p: i32): void {
+export function freeToQuickList(p: i32): void {
   const size: i32 = sizeOf(p);
   if (!isQuickSize(size)) {
     freeBlock(p);
@@ -503,7 +504,9 @@ export function allocateQuick(size: i32): i32 {
 /** Whether `p`, any word, is a quick block. */
 function isQuick(p: i32): bool {
   if ((p & (GRANULE - 1)) != 0 || !isBlockStart(p)) return false;
-  return (header(p) & (IN_USE | QUICK)) == (IN_USE | QUICK) && leadsOn(p, sizeOf(p), blocksEnd());
+  return (
+    (header(p) & (IN_USE | BLOCK_KIND)) == (IN_USE | QUICK) && endsBy(p, sizeOf(p), blocksEnd())
+  );
 }
 
 /** Coalesces a quick block with its neighbours; returns the free block that it is part of, 0 if there is none. */
@@ -523,7 +526,7 @@ function releaseFrom(list: i32): i32 {
   if (!isQuick(p)) corrupt();
   setQuickCount(list, last);
   setHeader(p, sizeOf(p), header(p) & (IN_USE | PREVIOUS_IN_USE));
-  return freeUnchecked(p);
+  return checkAndFree(p);
 }
 
 /** Empties the quick lists of a heap in which everything is freed. */
@@ -549,9 +552,9 @@ export function shrinkBlock(p: i32, size: i32): void {
 /** Makes a block in use at least `size` bytes without moving it, from the free block behind it; false if that is impossible. */
 export function growInPlace(p: i32, size: i32): bool {
   const h: i32 = header(p);
-  const has: i32 = sizeIn(h);
-  const next: i32 = (p + has) | 0;
-  const more: i32 = size - has;
+  const oldSize: i32 = sizeIn(h);
+  const next: i32 = (p + oldSize) | 0;
+  const more: i32 = size - oldSize;
   if (next == top()) return growIntoTop(p, size);
   const n: i32 = header(next);
   if ((n & IN_USE) != 0 || below(sizeIn(n), more)) return false;

@@ -50,7 +50,7 @@ export function targetBreak(from: i32, least: i32, margin: i32, highest: i32): i
 }
 
 /** Where `bytes` more would start: at the break, or behind memory that other code has grown. */
-export function startFor(bytes: i32): i32 {
+export function growthStart(bytes: i32): i32 {
   const end: i32 = memoryEnd();
   const isForeign: bool = below(reserved(), end) && below(end, limit);
   return isForeign && below(reserved() - programBreak(), bytes) ? end : programBreak();
@@ -90,7 +90,7 @@ export function moveBreak(start: i32, bytes: i32, margin: i32): bool {
     if (below(reserved(), grown)) setReserved(below(limit, grown) ? limit : grown);
   } else if (below(reserved(), target)) setReserved(target);
   if (start != from) setForeignBytes(foreignBytes() + start - from);
-  notePosition(target);
+  setBreakAndPeak(target);
   setBreakMoves(breakMoves() + 1);
   return true;
 }
@@ -102,7 +102,7 @@ export function grownEnd(target: i32): i32 {
   return below(page - 1, end) ? page : end; // at 4 GiB, the page's end is 0
 }
 
-function notePosition(address: i32): void {
+function setBreakAndPeak(address: i32): void {
   setProgramBreak(address);
   if (below(peak(), footprint())) setPeak(footprint());
 }
@@ -116,5 +116,5 @@ export function canLowerBreak(): bool {
 export function lowerBreak(address: i32): void {
   shrinkTo(address);
   if (below(address, reserved()) && reserved() != limit) setReserved(address);
-  notePosition(address);
+  setBreakAndPeak(address);
 }

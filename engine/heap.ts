@@ -24,7 +24,7 @@ import {
   SHARED,
   zero,
 } from "#memory";
-import { find, someLarge } from "./bins.ts";
+import { find, blockOfLargestBin } from "./bins.ts";
 import {
   blockSizeFor,
   clearFree,
@@ -33,27 +33,28 @@ import {
   header,
   HEADER,
   IN_USE,
-  leadsOn,
+  endsBy,
   MAX_ALIGNMENT,
   MAX_SIZE,
   METADATA,
   payloadOf,
   PREVIOUS_IN_USE,
+  BLOCK_KIND,
   QUICK,
   previousSize,
   setHeader,
   sizeIn,
   sizeOf,
-  spanFrom,
+  alignedBytes,
 } from "./block.ts";
 import {
   allocateFromBins,
   allocateFromTop,
   allocateQuick,
   forgetQuick,
-  freeLater,
+  freeToQuickList,
   createBlocks,
-  freeUnchecked,
+  checkAndFree,
   growInPlace,
   growTop,
   NEXT_FIT,
@@ -399,7 +400,7 @@ function allocateInside(size: i32, alignment: i32): i32 {
 function allocateFromReleased(size: i32, alignment: i32): i32 {
   for (let free: i32 = releaseUnused(); free != 0; free = releaseUnused()) {
     if (SHARED) commit();
-    if (below(sizeOf(free), spanFrom(free, size, alignment))) continue;
+    if (below(sizeOf(free), alignedBytes(free, size, alignment))) continue;
     const p: i32 =
       free == top() ? allocateFromTop(size, alignment) : allocateFromBins(size, alignment, false);
     if (p != 0) return p;
@@ -497,7 +498,7 @@ function allocateSlab(c: i32, needed: i32): i32 {
 
 /** Cells for a slab in one of the largest free blocks, if there is room for a smaller one than usual; or 0. */
 function allocateSmallerCells(c: i32): i32 {
-  const hole: i32 = someLarge();
+  const hole: i32 = blockOfLargestBin();
   if (hole == 0) return 0;
   const cells: i32 = ((hole + sizeOf(hole)) >>> CELL_SHIFT) - (roundUp(hole, CELL) >>> CELL_SHIFT);
   return cells < leastCells(c)
@@ -555,7 +556,7 @@ function deallocateBlock(p: i32, entry: i32): i32 {
   }
   const code: i32 = blockError(p, entry);
   if (code != OK) return report(code);
-  freeLater(p);
+  freeToQuickList(p);
   return OK;
 }
 
@@ -581,7 +582,7 @@ export function pointerError(p: i32): i32 {
   if (heap == 0 || below(p, first)) return OUT_OF_HEAP;
   enter();
   if (!below(p, programBreak())) return OUT_OF_HEAP;
-  if (!below(p, top())) return (p & (GRANULE - 1)) != 0 ? INVALID_POINTER : freeError(p);
+  if (!below(p, top())) return (p & (GRANULE - 1)) != 0 ? INVALID_POINTER : freeMemoryError(p);
   const entry: i32 = entryOf(p);
   return isSlab(entry) ? slotError(p, expectedSlab(p, entry)) : blockError(p, entry);
 }
@@ -593,7 +594,7 @@ function sharedError(p: i32): i32 {
   // Only who has the lock can look at headers. Without it, the error has the wrong name at worst.
   if (!tryLock()) return DOUBLE_FREE;
   const entry: i32 = entryOf(p);
-  let code: i32 = isSlab(entry) || !isStart(p, entry) ? strayError(p) : unusedError(p, header(p));
+  let code: i32 = isSlab(entry) || !isStart(p, entry) ? noStartError(p) : unusedError(p, header(p));
   if (code == OK) code = INVALID_POINTER;
   unlockHeap();
   return code;
@@ -604,11 +605,11 @@ function blockError(p: i32, entry: i32): i32 {
   if (SHARED) return isBlockInUse(p) ? OK : sharedError(p);
   if ((p & (GRANULE - 1)) != 0) return INVALID_POINTER;
   if (entry != startEntry(p)) {
-    if (!isStart(p, entry)) return strayError(p);
+    if (!isStart(p, entry)) return noStartError(p);
   }
   const h: i32 = header(p);
-  if ((h & (IN_USE | QUICK)) != IN_USE) return unusedError(p, h);
-  if (!leadsOn(p, sizeIn(h), blocksEnd())) return CORRUPT;
+  if ((h & (IN_USE | BLOCK_KIND)) != IN_USE) return unusedError(p, h);
+  if (!endsBy(p, sizeIn(h), blocksEnd())) return CORRUPT;
   if ((header(p + sizeIn(h)) & PREVIOUS_IN_USE) == 0) return CORRUPT;
   if ((h & PREVIOUS_IN_USE) == 0) {
     if (!isPreviousFree(p)) return CORRUPT;
@@ -625,20 +626,20 @@ function isPreviousFree(p: i32): bool {
 
 /** The error for a block that is free, metadata or foreign; `h` is its header. */
 function unusedError(p: i32, h: i32): i32 {
-  if ((h & IN_USE) == 0 || (h & QUICK) == QUICK) return freeError(p);
-  return (h & QUICK) == FOREIGN ? OUT_OF_HEAP : INVALID_POINTER;
+  if ((h & IN_USE) == 0 || (h & BLOCK_KIND) == QUICK) return freeMemoryError(p);
+  return (h & BLOCK_KIND) == FOREIGN ? OUT_OF_HEAP : INVALID_POINTER;
 }
 
 /** Why a multiple of 16 at which no block starts cannot be freed. */
-function strayError(p: i32): i32 {
-  if (!below(p, top())) return freeError(p);
+function noStartError(p: i32): i32 {
+  if (!below(p, top())) return freeMemoryError(p);
   const around: i32 = blockAround(p);
   if (around == 0) return CORRUPT;
-  return (header(around) & IN_USE) != 0 ? unusedError(p, header(around)) : freeError(p);
+  return (header(around) & IN_USE) != 0 ? unusedError(p, header(around)) : freeMemoryError(p);
 }
 
 /** The error for free memory: freed twice if blocks have been there, otherwise never allocated. */
-function freeError(p: i32): i32 {
+function freeMemoryError(p: i32): i32 {
   return below(p, highWater()) ? DOUBLE_FREE : INVALID_POINTER;
 }
 
@@ -658,7 +659,7 @@ function blockAround(address: i32): i32 {
   if (below(p, first) || below(top(), p)) return 0;
   while (p != top()) {
     const size: i32 = sizeOf(p);
-    if (!leadsOn(p, size, blocksEnd())) return 0;
+    if (!endsBy(p, size, blocksEnd())) return 0;
     if (below(address, p + size)) return p;
     p = (p + size) | 0;
   }
@@ -700,11 +701,11 @@ export function reallocate(p: i32, size: i32): i32 {
 
 function reallocateSlot(p: i32, slab: i32, size: i32): i32 {
   const c: i32 = classOf(slab);
-  const has: i32 = slotBytes(p, slab);
+  const oldBytes: i32 = slotBytes(p, slab);
   if (below(size, small) && classFor(size) == c) return p;
   const q: i32 = allocate(size);
-  if (q == 0) return below(has, size) ? 0 : p;
-  copy(q, p, below(size, has) ? size : has);
+  if (q == 0) return below(oldBytes, size) ? 0 : p;
+  copy(q, p, below(size, oldBytes) ? size : oldBytes);
   // Allocating may have split the slab.
   freeSlot(p, slabOf(p, entryOf(p)));
   return q;
@@ -712,9 +713,9 @@ function reallocateSlot(p: i32, slab: i32, size: i32): i32 {
 
 function reallocateBlock(p: i32, size: i32): i32 {
   const needed: i32 = blockSizeFor(size);
-  const has: i32 = payloadOf(p);
-  if (SHARED) return reallocateShared(p, size, needed, has);
-  if (!below(has + HEADER, needed)) {
+  const oldBytes: i32 = payloadOf(p);
+  if (SHARED) return reallocateShared(p, size, needed, oldBytes);
+  if (!below(oldBytes + HEADER, needed)) {
     shrinkBlock(p, needed);
     return p;
   }
@@ -723,14 +724,14 @@ function reallocateBlock(p: i32, size: i32): i32 {
   q = allocate(size);
   // Empty slabs beside the block may have been released on the way.
   if (q == 0) return resizeBlock(p, needed);
-  copy(q, p, has);
-  freeUnchecked(p);
+  copy(q, p, oldBytes);
+  checkAndFree(p);
   return q;
 }
 
 /** SHARED: the block does not move down, since its contents would be lost if the thread ended meanwhile. */
-function reallocateShared(p: i32, size: i32, needed: i32, has: i32): i32 {
-  const shrinks: bool = !below(has + HEADER, needed);
+function reallocateShared(p: i32, size: i32, needed: i32, oldBytes: i32): i32 {
+  const shrinks: bool = !below(oldBytes + HEADER, needed);
   if (shrinks) {
     if (!tryLock()) return p;
     shrinkBlock(p, needed);
@@ -743,7 +744,7 @@ function reallocateShared(p: i32, size: i32, needed: i32, has: i32): i32 {
   if (grows) return p;
   const q: i32 = allocate(size);
   if (q == 0) return 0;
-  copy(q, p, has);
+  copy(q, p, oldBytes);
   deallocate(p);
   return q;
 }
@@ -788,21 +789,21 @@ export function reset(): i32 {
   if (heap == 0) return OK;
   enter();
   for (let p: i32 = first; p != top(); p = (p + sizeOf(p)) | 0) {
-    if (!leadsOn(p, sizeOf(p), blocksEnd())) return CORRUPT;
+    if (!endsBy(p, sizeOf(p), blocksEnd())) return CORRUPT;
   }
   forgetQuick();
   forgetSlabs();
   for (let p: i32 = first; p != top(); p = (p + sizeOf(p)) | 0) {
     const h: i32 = header(p);
-    if (!leadsOn(p, sizeIn(h), blocksEnd())) corrupt();
-    const kind: i32 = h & QUICK;
+    if (!endsBy(p, sizeIn(h), blocksEnd())) corrupt();
+    const kind: i32 = h & BLOCK_KIND;
     if ((h & IN_USE) == 0 || kind == METADATA || kind == FOREIGN) continue;
     setHeader(p, sizeIn(h), h & (IN_USE | PREVIOUS_IN_USE));
     if (isSlab(entryOf(p))) {
       if (PINNED) freeHeader(entryOf(p));
       removeSlab(p, sizeIn(h) >>> CELL_SHIFT);
     }
-    p = freeUnchecked(p);
+    p = checkAndFree(p);
     if (p == top()) break;
   }
   return OK;

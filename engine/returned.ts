@@ -31,7 +31,7 @@ import {
   store32,
   trailingZeros,
 } from "#memory";
-import { freeLater } from "./blocks.ts";
+import { freeToQuickList } from "./blocks.ts";
 import { chunk, chunkCount, GRANULE } from "./control.ts";
 import { DOUBLE_FREE, OK } from "./errors.ts";
 import { commit, release, returnedHints } from "./lock.ts";
@@ -111,7 +111,7 @@ export function freeBlockShared(p: i32): i32 {
 function give(p: i32): void {
   const at: i32 = wordOf(p) + S_AT;
   store32(at, load32(at) ^ bitOf(p));
-  freeLater(p);
+  freeToQuickList(p);
 }
 
 function hintAt(p: i32): void {

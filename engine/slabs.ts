@@ -72,14 +72,14 @@ import {
   FLAGS,
   header,
   IN_USE,
-  leadsOn,
+  endsBy,
   METADATA,
   PREVIOUS_IN_USE,
   setHeader,
   sizeIn,
   sizeOf,
 } from "./block.ts";
-import { freeBlock, freeUnchecked } from "./blocks.ts";
+import { freeBlock, checkAndFree } from "./blocks.ts";
 import { currentSlab, setCurrentSlab, MAX_SMALL, slotIn, slotsIn, startsSlot } from "./classes.ts";
 import {
   CELL,
@@ -313,7 +313,7 @@ function isMapped(slab: i32): bool {
 export function isSlabHeader(slab: i32): bool {
   if ((slab & 7) != 4 || !below(slab - first, top() - first)) return false;
   const p: i32 = blockOf(slab);
-  if (!below(p - first, top() - first) || !leadsOn(p, sizeOf(p), top())) return false;
+  if (!below(p - first, top() - first) || !endsBy(p, sizeOf(p), top())) return false;
   if (!isSlab(entryOf(p)) || slabOf(p, entryOf(p)) != slab) return false;
   return PINNED || headerIn(p, sizeOf(p) >>> CELL_SHIFT) == slab;
 }
@@ -469,7 +469,7 @@ function releaseSlab(c: i32, slab: i32): i32 {
   if (cellsOf(c) == 0) setWarmup(c, 0);
   removeSlab(p, cells);
   if (PINNED) freeHeader(slab);
-  return freeUnchecked(p);
+  return checkAndFree(p);
 }
 
 /** Releases an empty slab, one of the largest class that has one; returns the free block that it is part of, 0 if there is none. */
@@ -737,7 +737,7 @@ const GROUP_BEFORE_AT: i32 = 20;
 const NEXT_OWN_AT: i32 = 24;
 const DIRTY_AT: i32 = 960;
 /** Groups that one search for freed slots looks at. */
-const LOOKED_GROUPS: i32 = 8;
+const GROUPS_TRIED: i32 = 8;
 
 export function ownerOf(group: i32): i32 {
   return load32(group + OWNER_AT);
@@ -834,7 +834,7 @@ function freeOthers(p: i32, slab: i32, group: i32): i32 {
 export function notice(): bool {
   let group: i32 = load32(handOfGroups());
   let found: bool = false;
-  for (let left: i32 = LOOKED_GROUPS; left > 0 && !found; left--) {
+  for (let left: i32 = GROUPS_TRIED; left > 0 && !found; left--) {
     if (group == 0) group = load32(ownGroups());
     if (group == 0) return false;
     if (noticeIn(group)) found = true;

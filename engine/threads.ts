@@ -15,7 +15,7 @@
 
 import { hasBit, multiply } from "#memory";
 import { header, IN_USE, PREVIOUS_IN_USE, setHeader, sizeOf } from "./block.ts";
-import { freeUnchecked } from "./blocks.ts";
+import { checkAndFree } from "./blocks.ts";
 import { slotSize } from "./control.ts";
 import { BAD_OPTIONS, BUSY, OK } from "./errors.ts";
 import {
@@ -177,7 +177,7 @@ function recover(): void {
 /** Frees the words of a thread. */
 function freeFront(front: i32): void {
   setHeader(front, sizeOf(front), header(front) & (IN_USE | PREVIOUS_IN_USE));
-  freeUnchecked(front);
+  checkAndFree(front);
 }
 
 function isOwnedByDead(group: i32, low: i32, high: i32): bool {

@@ -6,18 +6,19 @@ import { below, firstClear, hasBit, memoryEnd, PINNED, refresh, SHARED } from "#
 import { binFor, LEAST_NODE, LISTED, pathTo } from "../bins.ts";
 import {
   childWord,
-  follow,
+  loadLink,
   footer,
   FOREIGN,
   header,
   IN_USE,
-  leadsOn,
+  endsBy,
   linkTo,
   METADATA,
   nextFree,
   nextWord,
   payloadOf,
   PREVIOUS_IN_USE,
+  BLOCK_KIND,
   QUICK,
   sizeIn,
   sizeOf,
@@ -254,11 +255,11 @@ function checkBlocks(): i32 {
   while (p != top()) {
     const h: i32 = header(p);
     const size: i32 = sizeIn(h);
-    if (!leadsOn(p, size, top())) return found(B + 1, p);
+    if (!endsBy(p, size, top())) return found(B + 1, p);
     if (((h & PREVIOUS_IN_USE) != 0) != (before != 0)) return found(B + 2, p);
-    if (!isStartNoted(p, cell, (h & (IN_USE | QUICK)) == IN_USE)) return found(M + 1, p);
+    if (!isStartNoted(p, cell, (h & (IN_USE | BLOCK_KIND)) == IN_USE)) return found(M + 1, p);
     cell = p & -CELL;
-    const kind: i32 = h & QUICK;
+    const kind: i32 = h & BLOCK_KIND;
     if ((h & IN_USE) == 0) {
       if (kind != 0) return found(B + 1, p);
       if (footer(p, size) != size) return found(B + 3, p);
@@ -376,7 +377,7 @@ function checkBins(): i32 {
       if (isMarked) return found(F + 2, binHead(bin));
       continue;
     }
-    const p: i32 = follow(binHead(bin));
+    const p: i32 = loadLink(binHead(bin));
     if (isMarked != (p != 0)) return found(F + 2, binHead(bin));
     const code: i32 = checkNode(p, binHead(bin), bin, 0, 0);
     if (code != 0) return code;
@@ -395,15 +396,15 @@ function checkNode(node: i32, link: i32, bin: i32, depth: i32, path: i32): i32 {
     code = checkFree(p, nextWord(last), bin);
     if (code != 0) return code;
     if (sizeOf(p) != size) return found(F + 1, p);
-    if (!below(size, LEAST_NODE) && follow(childWord(p, false)) != LISTED) return found(F + 1, p);
+    if (!below(size, LEAST_NODE) && loadLink(childWord(p, false)) != LISTED) return found(F + 1, p);
     last = p;
   }
   if (below(size, LEAST_NODE)) return 0;
   if (depth > 0 && pathTo(size) >>> (32 - depth) != path) return found(F + 1, node);
   const left: i32 = childWord(node, false);
   const right: i32 = childWord(node, true);
-  code = checkNode(follow(left), left, bin, depth + 1, path << 1);
-  return code != 0 ? code : checkNode(follow(right), right, bin, depth + 1, (path << 1) | 1);
+  code = checkNode(loadLink(left), left, bin, depth + 1, path << 1);
+  return code != 0 ? code : checkNode(loadLink(right), right, bin, depth + 1, (path << 1) | 1);
 }
 
 /** Checks that `p` is a free block of this bin to which `link` leads, and counts it. */
@@ -443,7 +444,7 @@ function checkQuickLists(): i32 {
 function quickSize(p: i32): i32 {
   if (below(p, first) || !below(p, top()) || isSlab(entryOf(p)) || !isStart(p, entryOf(p)))
     return 0;
-  return (header(p) & (IN_USE | QUICK)) == (IN_USE | QUICK) ? sizeOf(p) : 0;
+  return (header(p) & (IN_USE | BLOCK_KIND)) == (IN_USE | QUICK) ? sizeOf(p) : 0;
 }
 
 // Slabs -------------------------------------------------------------------------------------------------------------------
@@ -465,7 +466,7 @@ function checkSlabs(c: i32): i32 {
   let cells: i32 = 0;
   if (cellsOf(c) == 0 && listed == 0 && current == noSlab()) return 0;
   for (let p: i32 = first; p != top(); p = (p + sizeOf(p)) | 0) {
-    if (!isSlab(entryOf(p)) || (header(p) & (IN_USE | QUICK)) != IN_USE) continue;
+    if (!isSlab(entryOf(p)) || (header(p) & (IN_USE | BLOCK_KIND)) != IN_USE) continue;
     const slab: i32 = slabOf(p, entryOf(p));
     if (classOf(slab) != c) continue;
     if (SHARED && frontOfThread(ownerOf(slab & -GROUP)) != recordsInUse()) continue;
@@ -497,7 +498,7 @@ function checkGroups(): i32 {
     if (openGroups == 0 || below(group, first) || !below(group, top())) return found(S + 8, group);
     if (
       !isGroup(group) ||
-      (header(group) & QUICK) != METADATA ||
+      (header(group) & BLOCK_KIND) != METADATA ||
       firstClear(group) >= GROUP_HEADERS
     )
       return found(S + 8, group);
@@ -507,7 +508,7 @@ function checkGroups(): i32 {
   }
   if (openGroups != 0) return found(S + 8, heap);
   for (let p: i32 = first; p != top(); p = (p + sizeOf(p)) | 0) {
-    if ((header(p) & QUICK) != METADATA || !isGroup(p)) continue;
+    if ((header(p) & BLOCK_KIND) != METADATA || !isGroup(p)) continue;
     for (let i: i32 = 0; i < 64; i++) {
       if (!hasBit(p, i)) continue;
       if (i >= GROUP_HEADERS || !isSlabHeader(headerAt(p, i))) return found(S + 8, p);
@@ -568,13 +569,13 @@ function isLive(id: i32): bool {
 /** Whether the header before `p`, any word, is that of a block of metadata. */
 function isMetadata(p: i32): bool {
   if ((p & (GRANULE - 1)) != 0 || below(p, first) || !below(p, top())) return false;
-  return (header(p) & (IN_USE | QUICK)) == (IN_USE | METADATA) && leadsOn(p, sizeOf(p), top());
+  return (header(p) & (IN_USE | BLOCK_KIND)) == (IN_USE | METADATA) && endsBy(p, sizeOf(p), top());
 }
 
 /** The list of this thread's groups with free headers. */
 function checkOpenGroups(): i32 {
   let link: i32 = groupLinkAt(0);
-  for (let group: i32 = follow(link); group != 0; group = nextGroup(group)) {
+  for (let group: i32 = loadLink(link); group != 0; group = nextGroup(group)) {
     if (openGroups == 0 || !isMetadata(group) || !isGroup(group)) return found(S + 8, link);
     if (groupLink(group) != link || firstClear(group) >= GROUP_HEADERS) return found(S + 8, group);
     link = groupLinkAt(group);
@@ -610,7 +611,7 @@ function checkBits(): i32 {
   let used: i32 = 0;
   let fronts: i32 = 0;
   for (let p: i32 = first; p != top(); p = (p + sizeOf(p)) | 0) {
-    const kind: i32 = header(p) & (IN_USE | QUICK);
+    const kind: i32 = header(p) & (IN_USE | BLOCK_KIND);
     if (kind == (IN_USE | METADATA)) {
       if (p != root() && !isChunk(p) && !isGroup(p)) fronts++;
     }

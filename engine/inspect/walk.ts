@@ -6,8 +6,9 @@ import {
   header,
   HEADER,
   IN_USE,
-  leadsOn,
+  endsBy,
   METADATA,
+  BLOCK_KIND,
   QUICK,
   sizeIn,
   sizeOf,
@@ -45,7 +46,7 @@ export function advance(p: i32): i32 {
   if (p == 0) return arriveAt(first);
   if (p == top()) return 0;
   const entry: i32 = entryOf(p);
-  if (!isSlab(entry)) return leadsOn(p, sizeOf(p), top()) ? arriveAt((p + sizeOf(p)) | 0) : p;
+  if (!isSlab(entry)) return endsBy(p, sizeOf(p), top()) ? arriveAt((p + sizeOf(p)) | 0) : p;
   const slab: i32 = slabOf(p, entry);
   const size: i32 = slotSize(classOf(slab));
   const end: i32 = baseOf(slab) + multiply(size, slotCount(slab));
@@ -68,7 +69,7 @@ function arriveAt(p: i32): i32 {
   const h: i32 = header(p);
   // The top block may be empty.
   walkedSize = sizeIn(h) == 0 ? 0 : sizeIn(h) - HEADER;
-  const kind: i32 = h & QUICK;
+  const kind: i32 = h & BLOCK_KIND;
   if ((h & IN_USE) == 0 || kind == QUICK) walkedKind = FREE_BLOCK;
   else if (kind == FOREIGN) walkedKind = FOREIGN_REGION;
   else walkedKind = kind == METADATA ? METADATA_BLOCK : USED_BLOCK;

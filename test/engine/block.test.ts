@@ -26,9 +26,9 @@ test("a block has room for the request and a header, in granules of 16 bytes", (
 });
 
 test("a span ends where a block at the next multiple of the alignment ends", () => {
-  expect(block.spanFrom(1024, 112, 1024)).toBe(112);
-  expect(block.spanFrom(1040, 112, 1024)).toBe(2048 - 1040 + 112);
-  expect(block.spanFrom(1040, 112, 16)).toBe(112);
+  expect(block.alignedBytes(1024, 112, 1024)).toBe(112);
+  expect(block.alignedBytes(1040, 112, 1024)).toBe(2048 - 1040 + 112);
+  expect(block.alignedBytes(1040, 112, 16)).toBe(112);
 });
 
 test("a header holds the size and the flags apart", () => {
@@ -61,7 +61,7 @@ test("PREVIOUS_IN_USE is set and cleared without the other flags and the size", 
 });
 
 test("a size leads on if it is not 0 and ends no later than the top block starts", () => {
-  expect([16, 112, 0, 128, -16].map((size) => block.leadsOn(P, size, P + 112))).toEqual([
+  expect([16, 112, 0, 128, -16].map((size) => block.endsBy(P, size, P + 112))).toEqual([
     true,
     true,
     false,
@@ -73,9 +73,9 @@ test("a size leads on if it is not 0 and ends no later than the top block starts
 test("the links of a free block are four words, and a link leads to the word it names", () => {
   block.setNextFree(P, 1);
   block.setLinkTo(P, 2);
-  block.setFollow(block.childWord(P, false), 3);
-  block.setFollow(block.childWord(P, true), 4);
+  block.storeLink(block.childWord(P, false), 3);
+  block.storeLink(block.childWord(P, true), 4);
   expect([0, 4, 8, 12].map((offset) => word(memory, P + offset))).toEqual([1, 2, 3, 4]);
-  expect([block.nextFree(P), block.linkTo(P), block.follow(P + 12)]).toEqual([1, 2, 4]);
+  expect([block.nextFree(P), block.linkTo(P), block.loadLink(P + 12)]).toEqual([1, 2, 4]);
   expect(block.nextWord(P)).toBe(P);
 });

@@ -45,7 +45,7 @@ const COLD = [
   "freeOutside",
   "freeSlotSlowly",
   "pointerError",
-  "strayError",
+  "noStartError",
   "growTop",
   "splitSparse",
   "corrupt",

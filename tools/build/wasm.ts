@@ -54,7 +54,7 @@ const COLD = namesIn({
     "deallocateBlock",
     "allocateFromSparseSlabs",
     "freeOutside",
-    "strayError",
+    "noStartError",
     "unusedError",
     "isPreviousFree",
   ],

@@ -72,7 +72,7 @@ const HOT = ["engine/heap/allocate", "engine/heap/allocateBlock"];
 const FIXED = {
   "engine/control/fit": 0,
   "engine/control/marginSetting": -1,
-  "engine/heap/strayError": 5,
+  "engine/heap/noStartError": 5,
   "engine/heap/unusedError": 5,
 };
 
