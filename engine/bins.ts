@@ -1,11 +1,9 @@
 // Free blocks by size: best fit in a bounded number of steps.
 //
-// Bins 1 to 31 have a list of the free blocks of one size each, 16 to 496 bytes. From 512 bytes on each doubling has four bins:
-// the highest bit of a size and the two below it lead to its bin. A bin holds a tree: the bits of the size below those lead from
-// its root to the left (0) or to the right (1).
-// A node of depth d has a size whose first d bits are its path; its other bits are free. So all sizes in a left subtree are
-// below those in the right one, and the node's own size may be anywhere among them. Blocks of one size are in the list of one node.
-// The bin for 640 to 752 bytes:
+// Bin n, from 1 to 31, is a list of the free blocks of 16 × n bytes. From 512 bytes on each doubling has four bins: the highest bit
+// of a size and the two below it lead to its bin. A bin holds a tree: the next bits of the size lead from its root to the left (0)
+// or to the right (1). So all sizes in a left subtree are below those in the right one; the node's own size may be anywhere among
+// them. Blocks of one size are in the list of one node. The bin for 640 to 752 bytes, 101xxxx0000 in binary:
 //
 //     bin head ──▶ ┌─────────────┐ next ┌─────────────┐ next
 //                  │ 672 bytes   │─────▶│ 672 bytes   │─────▶ 0        link of each block: the word that leads to it
@@ -58,7 +56,7 @@ const TREES: i32 = 32;
 export const LEAST_NODE: i32 = 512;
 /** In the left-child word of a block that is in a node's list, and no node. */
 export const LISTED: i32 = 1;
-/** A path has fewer steps; only in a tree that was overwritten are there more. */
+/** More than a path of a sound tree has: stops a search in a damaged one. */
 const MOST_LEVELS: i32 = 32;
 /** Sizes that a search for an aligned block looks at, before it takes one that fits wherever it starts. */
 const ALIGNED_SIZES: i32 = 2;
@@ -71,12 +69,12 @@ function highestBit(word: i32): i32 {
 /** The bin for blocks of `size` bytes. */
 export function binFor(size: i32): i32 {
   if (below(size, LEAST_NODE)) return size >>> 4;
-  // The highest bit and those below it: from 1 << BINS_SHIFT to twice that less one.
+  // The highest bit and the two below it: 4 to 7. For LEAST_NODE the sum is TREES: (9 - 10) × 4 + 4.
   const upper: i32 = (size << leadingZeros(size)) >>> (31 - BINS_SHIFT);
   return TREES + ((highestBit(size) - 10) << BINS_SHIFT) + upper;
 }
 
-/** The bits of a size that follow those that lead to its bin, at the upper end of a word. */
+/** The bits of a size that lead through its bin's tree, from the highest bit of the word down. */
 export function pathTo(size: i32): i32 {
   return (size << leadingZeros(size)) << (1 + BINS_SHIFT);
 }
@@ -141,7 +139,7 @@ export function remove(p: i32, size: i32): void {
   else clearBinBit(link);
 }
 
-/** Clears the bit of the bin whose head is at `link`, if it is one. */
+/** Clears the bit of the bin whose head is at `link`, if `link` is a head. */
 function clearBinBit(link: i32): void {
   const bin: i32 = binWithHead(link);
   if (!below(bin, BIN_COUNT)) return;
@@ -265,7 +263,7 @@ function smallestInTree(root: i32, best: i32, bestSize: i32): i32 {
   return best;
 }
 
-/** The smallest free block of at least `size` bytes; or 0. It is no node if there is another of its size: `remove` is cheaper. */
+/** The smallest free block of at least `size` bytes; or 0. If others have its size, it is no node: to remove a node costs more. */
 export function find(size: i32): i32 {
   const p: i32 = bestFit(size);
   if (p == 0 || below(sizeOf(p), LEAST_NODE)) return p;
@@ -290,7 +288,7 @@ export function findAligned(size: i32, alignment: i32, all: bool): i32 {
       if (!below(found, alignedBytes(p, size, alignment))) return p;
       p = all ? nextInList(p) : 0;
     }
-    // At last a size that fits wherever the block starts.
+    // The last size that is tried fits wherever the block starts.
     least = --sizes == 0 ? size + alignment - GRANULE : found + GRANULE;
     p = bestFit(least);
   }

@@ -1,4 +1,4 @@
-// A block: what an allocation too large for slabs gets. It is named by the address of its payload, a multiple of 16; its
+// A block serves a request that is too large for slabs. It is named by the address of its payload, a multiple of 16; its
 // header is the word before. Boundary tags (Knuth, TAOCP vol. 1, 2.5): a free block repeats its size in its last word, so that
 // the block after it finds its start and coalesces in constant time.
 //
@@ -15,6 +15,7 @@
 //     P  PREVIOUS_IN_USE   the block before it is not free; if it is free, its size is at p-8
 //     M  METADATA          PINNED layout: a block of the heap itself, which has no pointer that could be freed
 //     F  FOREIGN           memory between two regions of the heap that was grown by other code
+//     both                 a quick block: freed, but not coalesced yet (blocks.ts)
 //
 //     next, link           of the list that the block is in, see bins.ts
 //     left, right          of a block of 512 bytes or more, see bins.ts; smaller ones have no room for them

@@ -88,7 +88,7 @@ export const NEXT_FIT: i32 = 2;
 /** A remainder smaller than this stays with the block that was split, in bytes. */
 const LEAST_REMAINDER: i32 = 32;
 /**
- * Blocks from LARGE bytes on are whole lines where there is room. So arrays that are aligned to a line leave no holes between
+ * Blocks from LARGE bytes on are whole lines if there is room. So arrays that are aligned to a line leave no holes between
  * them in which small blocks would keep them apart (imagemagick: 18% less memory).
  */
 const LARGE: i32 = 16384;
@@ -97,7 +97,7 @@ const LINE: i32 = 64;
 const LEAST_STEP: i32 = 4096;
 const STEP_SHIFT: i32 = 6;
 
-/** `size`, in whole lines if it is large and `room` bytes are enough: the size of the block that is split off. */
+/** Size of the block to split off `room` bytes for `size`: in whole lines if it is large and there is room. */
 function sizeWithin(room: i32, size: i32): i32 {
   if (below(size, LARGE)) return size;
   const whole: i32 = roundUp(size, LINE);
@@ -179,7 +179,7 @@ function topSize(): i32 {
   return size;
 }
 
-/** Makes the top block start at `p`, above where it started, with `size` bytes. */
+/** Moves the start of the top block up to `p`; `size` bytes remain. */
 function raiseTop(p: i32, size: i32): void {
   if (CHECKED) assertThat(p + size == topEnd());
   setHeader(p, size, PREVIOUS_IN_USE);
@@ -223,10 +223,10 @@ function isBlockStart(p: i32): bool {
 // Growing -----------------------------------------------------------------------------------------------------------------
 
 /**
- * Makes the top block large enough for `size` bytes at a multiple of `alignment`. Returns false if the break cannot move that
- * far; it may then be where the heap's own memory ends. `moves`: whether the break may move at all.
+ * Makes the top block large enough for `size` bytes at a multiple of `alignment`. `mayMoveBreak`: otherwise only up to the break.
+ * Returns false if that is not far enough; the break may have moved up to RESERVED.
  */
-export function growTop(size: i32, alignment: i32, moves: bool): bool {
+export function growTop(size: i32, alignment: i32, mayMoveBreak: bool): bool {
   if (!isHeapSound()) corrupt();
   const p: i32 = top();
   const room: i32 = topSize();
@@ -236,7 +236,7 @@ export function growTop(size: i32, alignment: i32, moves: bool): bool {
   if (below(HIGHEST_BREAK - p, needed)) return false;
   const all: i32 = needed + mapBytes(p + needed);
   if (below(from - p, all)) {
-    if (!moves) return false;
+    if (!mayMoveBreak) return false;
     const more: i32 = all - (from - p);
     if (growthStart(more) != from || !growBreak(from, more)) {
       // Other code may have grown the memory since.
@@ -249,10 +249,11 @@ export function growTop(size: i32, alignment: i32, moves: bool): bool {
   return true;
 }
 
-/** The same where other code has grown the memory between the break and `start`. */
+/** The same if other code has grown the memory between the break and `start`: a block with the flag FOREIGN leads over it. */
 function growBehind(start: i32, size: i32, alignment: i32): bool {
   const from: i32 = programBreak();
   const left: i32 = reserved() - from;
+  // First what is left of the heap's own memory.
   if (!below(left, PAGE) && moveBreak(from, left, 0)) return growTop(size, alignment, true);
   const before: i32 = top();
   const p: i32 = start + GRANULE;
@@ -267,7 +268,7 @@ function growBehind(start: i32, size: i32, alignment: i32): bool {
   return true;
 }
 
-/** Makes the top block end at `least`, or up to the break a step beyond. */
+/** Moves the end of the top block to `least`, or a step beyond if the break is that far: so the map moves rarely. */
 function moveTopEndBeyond(least: i32): void {
   const stop: i32 = programBreak();
   if (PINNED) return moveTopEnd(stop);
@@ -278,14 +279,14 @@ function moveTopEndBeyond(least: i32): void {
   moveTopEnd(below(end, least) ? least : end);
 }
 
-/** Makes the first block, the top block, and the map, for which the heap is large enough. */
+/** Creates the top block and the map, for which the heap is large enough. */
 export function createBlocks(): void {
   setRover(first);
   moveTopEndBeyond(first);
   startTop(first);
 }
 
-/** Makes the top block start at `p`, which does not follow the blocks that there were. */
+/** Makes the top block start at `p`: in a new heap, or behind a foreign region. */
 function startTop(p: i32): void {
   if (!PINNED) return raiseTop(p, topEnd() - p);
   setHeader(p, topEnd() - p, PREVIOUS_IN_USE);
@@ -313,12 +314,12 @@ export function trimTop(keep: i32): i32 {
 const CHUNK_BLOCK: i32 = CHUNK_BYTES + GRANULE;
 const ROOT_BLOCK: i32 = 80;
 
-/** Bytes of the blocks of so many chunks, and of a longer root if there is no room for them. */
+/** Bytes of the blocks of `count` chunks, and of a longer root if they need one. */
 function chunkBytes(count: i32): i32 {
   return PINNED && count > 0 ? count * CHUNK_BLOCK + rootBytes(count) : 0;
 }
 
-/** Size of the longer root that so many more chunks need; 0 if they fit. */
+/** Size of the longer root that `count` more chunks need; 0 if they fit. */
 function rootBytes(count: i32): i32 {
   // The root has room for all chunks up to the limit: other threads read it at any time, so it stays.
   if (SHARED) return root() == 0 ? roundUp(((limit >>> 18) << 2) + 8, GRANULE) : 0;
@@ -355,7 +356,7 @@ function addMetadata(size: i32, alignment: i32): bool {
   return true;
 }
 
-/** Puts so many chunks, and a longer root if they need one, at the start of the top block, which has the room. */
+/** Puts `count` chunks, and a longer root if they need one, at the start of the top block, which has the room. */
 function addChunks(count: i32): void {
   const from: i32 = top();
   let p: i32 = from;
@@ -426,7 +427,7 @@ export function freeBlock(p: i32): i32 {
   return p;
 }
 
-/** The same for a block whose neighbour has not been checked: stops with CORRUPT if the block before it is not in the heap. */
+/** The same if `blockError` has not been asked: stops with CORRUPT if the free block before `p` would start outside the heap. */
 export function checkAndFree(p: i32): i32 {
   if ((header(p) & PREVIOUS_IN_USE) == 0 && !below(previousSize(p) - 1, p - first)) corrupt();
   return freeBlock(p);
@@ -440,10 +441,10 @@ function removeTopStart(): void {
 // Quick lists -------------------------------------------------------------------------------------------------------------
 //
 // A program that frees a block often asks for one of the same size soon. So a freed block that is a small part of the heap is not
-// coalesced at once: it goes into a quick list, and the next request of its size gets it back in a few accesses. To its
-// neighbours it looks in use. All of them are coalesced before the break moves, so it never moves for them. A list is a small
-// stack in the control block, for blocks of one size. Blocks of another size with the same list empty it: so sizes that the
-// program no longer uses make room. (Quick lists: Weinstock and Wulf, "An efficient algorithm for heap storage allocation", 1988.)
+// coalesced at once: it goes into a quick list, and the next request of its size is served by it in a few accesses. To its
+// neighbours it looks in use. All quick blocks are coalesced before the break moves. A list is a small stack in the control block,
+// for blocks of one size at a time. Blocks of another size with the same list empty it: so sizes that the program no longer uses
+// make room. (Quick lists: Weinstock and Wulf, "An efficient algorithm for heap storage allocation", 1988.)
 //
 //     quick list            ┌─────────┬─────────┬─────────┬─────────┐
 //     of 3,040 bytes        │ 2       │ ●       │ ●       │         │
@@ -454,7 +455,7 @@ function removeTopStart(): void {
 // Invariants:
 //   Q1  a quick list has room for its quick blocks, which are of one size; each quick block is in its list, and in no other
 
-/** A quick block is smaller than this part of the heap, a 64th, and than so many bytes. */
+/** A quick block is smaller than this part of the heap, a 64th, and than QUICK_LIMIT bytes. */
 const QUICK_SHIFT: i32 = 6;
 const QUICK_LIMIT: i32 = 65536;
 
@@ -462,7 +463,7 @@ function isQuickSize(size: i32): bool {
   return below(size, span >>> QUICK_SHIFT) && below(size, QUICK_LIMIT);
 }
 
-/** Frees a block: into its quick list if it is small enough and there is room; otherwise at once. */
+/** Puts a block into its quick list if it is small enough and there is room; otherwise frees it at once. */
 export function freeToQuickList(p: i32): void {
   const size: i32 = sizeOf(p);
   if (!isQuickSize(size)) {
@@ -473,7 +474,7 @@ export function freeToQuickList(p: i32): void {
   let count: i32 = quickCount(list);
   let hasRoom: bool = below(count, QUICK_ROOM);
   if (count != 0 && sizeOf(quickBlock(list, 0)) != size) {
-    // A list for another size loses a block each time, and is empty soon.
+    // A list for another size loses a block at each free, and is empty soon.
     releaseFrom(list);
     count--;
     hasRoom = count == 0;
@@ -509,7 +510,7 @@ function isQuick(p: i32): bool {
   );
 }
 
-/** Coalesces a quick block with its neighbours; returns the free block that it is part of, 0 if there is none. */
+/** Frees a quick block; returns the free block that it is part of then, or 0 if all quick lists are empty. */
 export function releaseQuick(): i32 {
   for (let i: i32 = 0; i < QUICK_LISTS; i++) {
     const list: i32 = quickList(i);

@@ -3,17 +3,19 @@
 //
 // Sizes and addresses are in bytes. Addresses are unsigned 32-bit numbers: compare them with `below`.
 //
+// In a heap that threads share NO_SLAB has 8 bytes more, and the words of lock.ts follow the classes.
+//
 //     offset from `heap`
 //        0  MAGIC        version of the layout
 //        4  TOP          payload of the top block
 //        8  TOP_END      end of the top block; the plain layout has its map there
 //       12  BREAK        the program break: end of the heap's memory
-//       16  SMALL        one more than the largest size that slabs serve; 0: slabs serve none
+//       16  SMALL        slabs serve requests below this size
 //       20  FIT          BEST_FIT, FIRST_FIT or NEXT_FIT
 //       24  LIMIT        the break never goes beyond it
 //       28  MARGIN       bytes to take beyond what is needed when the break moves; -1: a share of the heap
-//       32  RESERVED     memory below it is the heap's; new memory beyond it was grown by other code
-//       36  MOVES        how often the break was set: once at the start, then by each move up
+//       32  RESERVED     end of the memory that is the heap's; other code has grown what is beyond it
+//       36  MOVES        1 plus the number of times that the break moved up
 //       40  PEAK         largest footprint so far
 //       44  FOREIGN      bytes of foreign regions between the base and the break
 //       48  HIGH_WATER   no block has ever started above it
@@ -48,7 +50,7 @@ import { below, load32, load8, SHARED, store32, store8, zero } from "#memory";
 
 // Units -------------------------------------------------------------------------------------------------------------------
 
-/** Addresses and sizes of blocks are multiples of it. */
+/** Addresses and sizes of blocks are multiples of it. SHARED: 64, a bit of returned.ts for each. */
 export const GRANULE: i32 = SHARED ? 64 : 16;
 /** The unit in which a WebAssembly memory grows. */
 export const PAGE: i32 = 65536;
@@ -112,12 +114,14 @@ export const CELLS_AT: i32 = LAST_AT + WORD;
 export const WARMUP_AT: i32 = CELLS_AT + WORD;
 /** A class record has 32 bytes, so that its address is computed by a shift. */
 export const CLASS_SHIFT: i32 = 5;
+/** Bytes of the words of lock.ts. */
+const SHARED_WORDS: i32 = 12288;
 
 /** Bytes of the control block, with the header of the first block. */
 export const CONTROL: i32 =
   (CLASSES_AT +
     (CLASS_COUNT << CLASS_SHIFT) +
-    (SHARED ? 3 * WORD + 12288 + 2 * GRANULE : WORD + GRANULE) -
+    (SHARED ? 3 * WORD + SHARED_WORDS + 2 * GRANULE : WORD + GRANULE) -
     1) &
   -GRANULE;
 
@@ -138,12 +142,11 @@ export let limit: i32 = 0;
 /** SHARED: like `heap`, for the words from CURRENT_AT to the end of the class records: each thread has its own. */
 let records: i32 = 0;
 
-/** Where the words are that `classAt`, `currentFor` and `slotBytesFor` read. */
+/** Address of the words that `classAt`, `currentFor` and `slotBytesFor` read. */
 export function recordsInUse(): i32 {
   return records + CURRENT_AT;
 }
 
-/** Makes the words at `address` those. */
 export function useRecords(address: i32): void {
   records = address - CURRENT_AT;
 }
@@ -153,7 +156,7 @@ export function forgetRecords(): void {
   records = heap;
 }
 
-/** Makes the heap at `at` the one in use, or none for 0. What the engine remembers of it never changes. */
+/** Makes the heap at `at` the one in use, or none for 0. SMALL and LIMIT never change, so the copies stay right. */
 export function useHeap(at: i32): void {
   heap = at;
   if (SHARED) records = at;
@@ -167,7 +170,7 @@ export function isHeap(at: i32): bool {
   return at != 0 && load32(at + MAGIC_AT) == MAGIC;
 }
 
-/** Writes the control block of a new heap at `at`, which becomes the one in use; without MAGIC, until all of it is there. */
+/** Writes the control block of a new heap at `at`, which becomes the one in use. `markCreated` writes MAGIC last. */
 export function createControl(
   at: i32,
   programBreak: i32,
@@ -189,7 +192,6 @@ export function createControl(
   useHeap(at);
 }
 
-/** Marks the heap in use as complete. */
 export function markCreated(): void {
   store32(heap + MAGIC_AT, MAGIC);
 }
@@ -274,7 +276,6 @@ export function highWater(): i32 {
   return load32(heap + HIGH_WATER_AT);
 }
 
-/** Raises the high-water mark to `p` if it is below. */
 export function raiseHighWater(p: i32): void {
   if (below(load32(heap + HIGH_WATER_AT), p)) store32(heap + HIGH_WATER_AT, p);
 }
@@ -305,7 +306,6 @@ export function setChunkCount(count: i32): void {
   store32(heap + CHUNKS_AT, count);
 }
 
-/** Address of the map's chunk with this number. */
 export function chunk(index: i32): i32 {
   return load32(root() + (index << 2));
 }
@@ -329,17 +329,15 @@ export function footprint(): i32 {
 
 // Quick lists.
 
-/** Address of a quick list. */
 export function quickList(index: i32): i32 {
   return heap + QUICK_LISTS_AT + (index << QUICK_LIST_SHIFT);
 }
 
-/** The quick list for blocks of `size` bytes. At any time its blocks are of one size. Powers of two are in different lists. */
+/** The quick list for blocks of `size` bytes. The hash puts powers of two into different lists. */
 export function quickListFor(size: i32): i32 {
   return quickList(((size >>> 4) ^ (size >>> 8) ^ (size >>> 12)) & (QUICK_LISTS - 1));
 }
 
-/** Blocks in a quick list. */
 export function quickCount(list: i32): i32 {
   return load32(list);
 }
@@ -363,7 +361,7 @@ export function binHead(bin: i32): i32 {
   return heap + BINS_AT + (bin << 2);
 }
 
-/** The bin whose head is at `address`; not below BIN_COUNT if there is none. */
+/** The bin whose head is at `address`; BIN_COUNT or more for any other address. */
 export function binWithHead(address: i32): i32 {
   return (address - heap - BINS_AT) >>> 2;
 }
@@ -377,8 +375,8 @@ export function setBinBits(word: i32, bits: i32): void {
   store32(heap + BIN_BITS_AT + (word << 2), bits);
 }
 
-// Size classes: a class is named by `heap` plus 32 times its number, so that a field is one constant offset away. If SHARED these
-// words are a thread's own: at the same offsets from `records`.
+// Size classes: a class is named by `heap` plus 32 times its number (not by its record's address), so that a field is one constant
+// offset away. If SHARED these words are a thread's own: at the same offsets from `records`.
 
 export function classAt(number: i32): i32 {
   return (SHARED ? records : heap) + (number << CLASS_SHIFT);
@@ -461,7 +459,7 @@ export function setWarmup(c: i32, requests: i32): void {
 
 /** Address of the words of lock.ts. */
 export function sharedWords(): i32 {
-  return (first - GRANULE - 12288) | 0;
+  return (first - GRANULE - SHARED_WORDS) | 0;
 }
 
 /** Bytes of a thread's own words: those from CURRENT_AT to the end of the class records, and three for its groups. */

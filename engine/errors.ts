@@ -29,8 +29,8 @@ export function report(code: i32): i32 {
 }
 
 /**
- * Stops the call: the heap's metadata was overwritten, and going on could write outside the heap. A call that finds such damage before
- * it has written anything returns CORRUPT instead.
+ * Stops the call: the heap's metadata was overwritten, and going on could write outside the heap. A call that finds such damage
+ * before it has written anything returns CORRUPT instead.
  */
 export function corrupt(): void {
   lastError = CORRUPT;

@@ -1,8 +1,8 @@
 // The program break: where the heap's memory ends, and the functions that move it once the heap exists.
 //
-// Memory below RESERVED is the heap's: what it was created with and what it has grown itself. Memory that appears beyond RESERVED
-// was grown by other code, which uses it. The heap then continues behind it, and what lies between is a foreign region. A heap
-// with a limit owns all memory up to there, whoever grows it: so several heaps can share one memory.
+// Memory below RESERVED is the heap's: what it was created with and what it has grown itself. Other code has grown and uses what is
+// beyond it: the heap continues behind that, and what lies between is a foreign region. A heap with a limit has RESERVED at the
+// limit: all memory up to there is the heap's, whoever grows it. So several heaps can share one memory.
 
 import { below, canShrink, growTo, memoryEnd, SHARED, shrinkTo } from "#memory";
 import {
@@ -49,7 +49,7 @@ export function targetBreak(from: i32, least: i32, margin: i32, highest: i32): i
   return below(target, from + step) || below(highest, target) ? highest : target;
 }
 
-/** Where `bytes` more would start: at the break, or behind memory that other code has grown. */
+/** Where the next `bytes` start: at the break, or, if other code's memory is in the way, behind that. */
 export function growthStart(bytes: i32): i32 {
   const end: i32 = memoryEnd();
   const isForeign: bool = below(reserved(), end) && below(end, limit);

@@ -1,13 +1,12 @@
 // The front door. Each call is validated here, and served by slabs or blocks. A call that fails records why in `lastError`, and
 // leaves every block as it was.
 //
-// Allocating climbs one ladder, `allocateBlock`:
+// Allocating climbs one ladder. The first rung that succeeds serves the request:
 //
-//     quick list → bins → top block → quick blocks and empty slabs, released → the top block, up to the break
-//     → sparse slabs, split → the break moves → last resort: for an aligned request every free block, for a small one a slot
-//     of a larger class
-//
-// and a small request first looks for a free slot of its size class.
+//     a small request      current slab → a slab of the class's list → a new slab → a block → a slot of a larger class
+//     a block              quick list → bins → top block → quick blocks and empty slabs, released
+//                          → top block, extended up to the break → sparse slabs, split → SHARED: what other threads freed
+//                          → top block, after the break moved → every free block, for an aligned request
 
 import {
   below,
@@ -329,8 +328,8 @@ export function allocateZeroed(size: i32): i32 {
 }
 
 /**
- * Allocates the lowest free slot of the current slab for `room` bytes: `size`, or more for an alignment. A slab that is full has
- * none before its end. No address is used that is not in the heap, whatever a program has written into the header.
+ * Allocates the lowest free slot of the current slab for `room` bytes: `size`, or more for an alignment. In a full slab, the lowest
+ * free slot ends beyond the slots. No address outside the heap is used, whatever a program has written into the header.
  */
 function allocateSlot(room: i32, size: i32, alignment: i32): i32 {
   const slab: i32 = currentFor(room);
@@ -348,7 +347,7 @@ function allocateSlot(room: i32, size: i32, alignment: i32): i32 {
   return p;
 }
 
-/** What slabs do not serve, and the first request of a module that has created no heap. */
+/** Serves what slabs do not, and the first request of a module that has created no heap. */
 function allocateLarge(size: i32, alignment: i32): i32 {
   if (below(MAX_SIZE, size)) return fail(INVALID_SIZE);
   if (heap == 0) return createAtEnd() ? allocateAligned(size, alignment) : 0;
@@ -371,7 +370,7 @@ function allocateBlock(size: i32, alignment: i32): i32 {
   return p;
 }
 
-/** The rungs that follow the bins. */
+/** The rungs behind the bins. */
 function allocateNew(size: i32, alignment: i32): i32 {
   const p: i32 = allocateInside(size, alignment);
   if (p != 0) return p;
@@ -379,7 +378,7 @@ function allocateNew(size: i32, alignment: i32): i32 {
   return growTop(size, alignment, true) ? allocateFromTop(size, alignment) : 0;
 }
 
-/** SHARED: gives back all that was freed, and takes over what nobody owns; whether there was something. */
+/** SHARED: frees the blocks that threads have freed, and takes over the slabs of threads that ended; whether there were any. */
 function reclaim(): bool {
   commit();
   let any: bool = drain(0x7fffffff) != 0;
@@ -387,7 +386,7 @@ function reclaim(): bool {
   return any;
 }
 
-/** Those of them that do not move the break. */
+/** The rungs between the bins and a move of the break. */
 function allocateInside(size: i32, alignment: i32): i32 {
   let p: i32 = allocateFromTop(size, alignment);
   if (p == 0) p = allocateFromReleased(size, alignment);
@@ -396,7 +395,7 @@ function allocateInside(size: i32, alignment: i32): i32 {
   return p;
 }
 
-/** Releases quick blocks, then empty slabs, until the memory of one fits with its free neighbours. */
+/** Frees quick blocks, then empty slabs, one by one, until a free block that one is part of is large enough. */
 function allocateFromReleased(size: i32, alignment: i32): i32 {
   for (let free: i32 = releaseUnused(); free != 0; free = releaseUnused()) {
     if (SHARED) commit();
@@ -408,13 +407,13 @@ function allocateFromReleased(size: i32, alignment: i32): i32 {
   return 0;
 }
 
-/** Coalesces a quick block or an empty slab with its neighbours; returns the free block that it is part of, 0 if there is none. */
+/** Frees a quick block or an empty slab; returns the free block that it is part of then, 0 if there is none. */
 function releaseUnused(): i32 {
   const free: i32 = releaseQuick();
   return free != 0 ? free : releaseEmptySlab();
 }
 
-/** Splits some slabs in which few slots are in use, until the memory of their free cells fits. */
+/** Splits some slabs in which few slots are in use, until a free block is large enough. */
 function allocateFromSparseSlabs(size: i32, alignment: i32): i32 {
   if (PINNED) return 0;
   for (let i: i32 = CLASS_COUNT - 1; i >= 0; i--) {
@@ -426,8 +425,8 @@ function allocateFromSparseSlabs(size: i32, alignment: i32): i32 {
 }
 
 /**
- * What the current slab for `room` bytes does not serve: another slab becomes current, or a block serves the request. If the heap
- * has changed since this engine looked at it, the current slab may have a free slot after all.
+ * Serves what the current slab for `room` bytes does not: another slab becomes current, or a block serves the request. If another
+ * engine has changed the heap, the current slab may have a free slot after all.
  */
 function allocateSmall(room: i32, size: i32, alignment: i32): i32 {
   if (topEnd() != seenTopEnd) {
@@ -488,7 +487,7 @@ function allocateSlab(c: i32, needed: i32): i32 {
   let base: i32 = allocateFromBins(size, CELL, false);
   if (base == 0) base = allocateSmallerCells(c);
   if (base == 0) base = allocateInside(size, CELL);
-  // Before the heap grows, what is free in pieces that are too small for a slab serves the class.
+  // The heap does not grow for a slab while a free block could serve the request.
   if (base == 0 && find(needed) == 0 && growTop(size, CELL, true))
     base = allocateFromTop(size, CELL);
   if (base != 0) return createSlab(c, base, slab);
@@ -496,7 +495,7 @@ function allocateSlab(c: i32, needed: i32): i32 {
   return 0;
 }
 
-/** Cells for a slab in one of the largest free blocks, if there is room for a smaller one than usual; or 0. */
+/** Allocates cells for a smaller slab than usual, as many as a block of the largest bin has room for; or 0. */
 function allocateSmallerCells(c: i32): i32 {
   const hole: i32 = blockOfLargestBin();
   if (hole == 0) return 0;
@@ -560,7 +559,7 @@ function deallocateBlock(p: i32, entry: i32): i32 {
   return OK;
 }
 
-/** `deallocate` for 0, and for what is not in the heap; unless the heap has changed since this engine looked at it. */
+/** `deallocate` for 0 and for addresses that are not in the heap; after another engine has changed the heap, for any pointer. */
 function freeOutside(p: i32): i32 {
   if (p == 0) return OK;
   if (heap != 0 && topEnd() != seenTopEnd) {
@@ -617,7 +616,7 @@ function blockError(p: i32, entry: i32): i32 {
   return OK;
 }
 
-/** Whether the block before `p` is free, as the header of `p` says. */
+/** Whether the block before `p` is free, as the header at `p` says: sizes and flags agree. */
 function isPreviousFree(p: i32): bool {
   const size: i32 = previousSize(p);
   if ((size & (GRANULE - 1)) != 0 || !below(size - 1, p - first)) return false;
@@ -630,7 +629,7 @@ function unusedError(p: i32, h: i32): i32 {
   return (h & BLOCK_KIND) == FOREIGN ? OUT_OF_HEAP : INVALID_POINTER;
 }
 
-/** Why a multiple of 16 at which no block starts cannot be freed. */
+/** The error for a multiple of 16 at which no block starts. */
 function noStartError(p: i32): i32 {
   if (!below(p, top())) return freeMemoryError(p);
   const around: i32 = blockAround(p);
@@ -638,7 +637,7 @@ function noStartError(p: i32): i32 {
   return (header(around) & IN_USE) != 0 ? unusedError(p, header(around)) : freeMemoryError(p);
 }
 
-/** The error for free memory: freed twice if blocks have been there, otherwise never allocated. */
+/** The error for an address in free memory: DOUBLE_FREE below the high-water mark, where blocks have been. */
 function freeMemoryError(p: i32): i32 {
   return below(p, highWater()) ? DOUBLE_FREE : INVALID_POINTER;
 }
@@ -756,7 +755,7 @@ function resizeBlock(p: i32, size: i32): i32 {
 
 // The whole heap ----------------------------------------------------------------------------------------------------------
 
-/** Gives free memory at the end of the heap, less `keep` bytes, back to a memory that can shrink; returns the bytes. */
+/** Shrinks the memory, if it can, by the free memory at the heap's end less `keep` bytes; returns the bytes. */
 export function trim(keep: i32): i32 {
   if (heap == 0) return 0;
   enter();
@@ -766,7 +765,7 @@ export function trim(keep: i32): i32 {
   return trimTop(keep);
 }
 
-/** SHARED: this thread gives back what it can. Returns OK or BUSY. */
+/** SHARED: frees what this thread can. Returns OK or BUSY. */
 export function collect(): i32 {
   if (heap == 0) return OK;
   enter();

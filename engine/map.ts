@@ -11,14 +11,10 @@
 // The layout of the map is a constant of the seam:
 //
 //     plain     a byte a cell, in one piece behind the top block, and moved when that grows. An entry above 32 is 32 plus the
-//               number of cells to the end of the slab, where its header is. No metadata lies between a program's blocks.
-//
-//         control │ blocks and slabs … │ top block │ map │ unused … break
-//
+//               number of cells to the end of the slab, where its header is: 35, 34, 33 for a slab of three cells. No metadata
+//               lies between a program's blocks.
 //     PINNED    for heaps that several threads use: what others read never moves. A word a cell, in chunks for 256 KiB each; an
 //               entry above 32 is the address of the slab's header, which lies in a group (slabs.ts).
-//
-//         control │ root, chunks, groups, blocks, slabs … │ top block … break
 //
 // Invariants:
 //   M1  the entry of a cell outside of slabs leads to the first payload that starts in it, and is 0 if there is none
@@ -65,7 +61,7 @@ import { isImpatient, tryAcquire } from "./lock.ts";
 const LAST_START: i32 = 32;
 /** From the end of a slab's cells back to its header, in the plain layout. */
 const FROM_HEADER: i32 = 28;
-/** A chunk has the entries of 512 cells. */
+/** A chunk has the entries of 512 cells, and if SHARED the bits of returned.ts behind them. */
 const CHUNK_SHIFT: i32 = 18;
 export const CHUNK_BYTES: i32 = SHARED ? 3648 : 2048;
 
@@ -77,8 +73,8 @@ export let seenTopEnd: i32 = 0;
 export let span: i32 = 0;
 
 /**
- * Starts each public function. If the top block's end has changed since the last one, another engine has used the heap, or its
- * memory was overwritten or replaced: the control block is proved before it is trusted. Stops with CORRUPT if it is damaged.
+ * Comes before anything that trusts the control block. Proves it if the top block's end is not what this engine remembers: another
+ * engine has used the heap, or the memory was overwritten or replaced. Stops with CORRUPT if the control block is damaged.
  */
 export function enter(): void {
   if (topEnd() != seenTopEnd) enterAgain();
@@ -86,7 +82,7 @@ export function enter(): void {
 
 function enterAgain(): void {
   refresh();
-  // Another thread may be about to change the control block. Who has the lock proves it.
+  // Another thread may be changing the control block. The lock's holder proves it.
   if (!SHARED && !isHeapSound()) corrupt();
   findMap();
 }
@@ -121,7 +117,7 @@ export function findMap(): void {
   map = PINNED ? root() - (chunkNumber(heap) << 2) : seenTopEnd - (heap >>> CELL_SHIFT);
 }
 
-/** Makes the next `enter` prove the control block again. Until then no address is inside the heap. */
+/** Forgets what `findMap` computed: no address is inside the heap until `enter` has proved the control block. */
 export function forgetMap(): void {
   seenTopEnd = 0;
   span = 0;
@@ -186,18 +182,18 @@ export function slabOf(p: i32, entry: i32): i32 {
   return PINNED ? entry : (((p >>> CELL_SHIFT) + entry - LAST_START) << CELL_SHIFT) - FROM_HEADER;
 }
 
-/** Where a slab of so many cells has its header, in the plain layout. */
+/** The header of a slab of `cells` cells, in the plain layout. */
 export function headerIn(base: i32, cells: i32): i32 {
   return base + (cells << CELL_SHIFT) - FROM_HEADER;
 }
 
-/** Notes a slab of so many cells, whose header is at `slab`. */
+/** Sets the entries of a slab's cells. */
 export function addSlab(base: i32, cells: i32, slab: i32): void {
   for (let i: i32 = 0; i < cells; i++)
     setEntry(base + (i << CELL_SHIFT), PINNED ? slab : LAST_START + cells - i);
 }
 
-/** Notes that a slab is a block in use like others. */
+/** Sets the entries of a slab's cells to those of a block. */
 export function removeSlab(base: i32, cells: i32): void {
   for (let i: i32 = 1; i < cells; i++) setEntry(base + (i << CELL_SHIFT), 0);
   setEntry(base, startEntry(base));
@@ -213,13 +209,13 @@ export function startIn(address: i32, entry: i32): i32 {
   return (address & -CELL) + ((entry - 1) << 4);
 }
 
-/** Notes that a block starts at `p`. */
+/** Enters the start of a block at `p`. */
 export function addStart(p: i32): void {
   const entry: i32 = entryOf(p);
   if (entry == 0 || startEntry(p) < entry) setEntry(p, startEntry(p));
 }
 
-/** Notes that no block starts at `p` any more; `next` is the next start. */
+/** Removes the start at `p`; `next` is the next start. */
 export function removeStart(p: i32, next: i32): void {
   if (entryOf(p) != startEntry(p)) return;
   setEntry(p, p >>> CELL_SHIFT == next >>> CELL_SHIFT ? startEntry(next) : 0);

@@ -1,20 +1,22 @@
-// Slabs: small objects without headers. A slab is a block of whole cells (or a granule more, which no slot uses), cut into equal
-// slots of one size class. Its header has a bit for each slot, set if the slot is in use: so a double free is a bit that is not
-// set, and a pointer into the middle of an object fails one multiplication (classes.ts).
+// Slabs: small objects without headers. A slab is a block of whole cells, cut into equal slots of one size class. (The block may
+// have a granule more, which was too small to split off.) Its header has a bit for each slot, set if the slot is in use: so a double
+// free is a bit that is not set, and a pointer into the middle of an object fails one multiplication (classes.ts).
 //
 //     base                                                            slab                     next block's header
 //     ┌────────┬────────┬────────┬───────────┬────────┬──────────────┬───────────────────────┬───┐
-//     │ slot 0 │ slot 1 │ slot 2 │ …         │ slot n │ unused       │ slab header, 24 bytes │   │     the plain layout
+//     │ slot 0 │ slot 1 │ slot 2 │ …         │ slot n │ unused       │ slab header, 24 bytes │   │  plain
 //     └────────┴────────┴────────┴───────────┴────────┴──────────────┴───────────────────────┴───┘
 //
 //     slab         4                          12           16         20         24
 //     ┌────────────┬──────────────────────────┬────────────┬──────────┬──────────┬──────────────────────────────┐
-//     │ base       │ slots 0 to 62            │ kind       │ next     │ previous │ end of the slots, if PINNED  │
+//     │ base       │ bits of slots 0 to 62    │ kind       │ next     │ previous │ PINNED: end of the slots     │
 //     └────────────┴──────────────────────────┴────────────┴──────────┴──────────┴──────────────────────────────┘
 //
-//     kind         ┌─────────────────────────┬───────┬───┬───┐
-//                  │ reciprocal, 0 if full * │ class │ 0 │ C │       C  current slab of its class   * and not current
-//                  └─────────────────────────┴───────┴───┴───┘
+//                                                              SHARED: at 28 the bits that other threads flip
+//
+//     kind         ┌─────────────────────────┬───────┬───┬───┐       C           the current slab of its class
+//                  │ reciprocal              │ class │ 0 │ C │       reciprocal  0 marks a slab that is full and not current: no
+//                  └─────────────────────────┴───────┴───┴───┘                   slot starts anywhere then, so `freeSlot` notices
 //                   31                      8 7     2  1   0
 //
 // A slab is named by the address of its header. In the PINNED layout headers do not move and their memory is never used for
@@ -28,7 +30,8 @@
 // A class allocates from its current slab, the lowest free slot first. If that is full, the first slab of its list becomes the
 // current one, and if the list is empty, a new slab. A full slab returns to the list when one of its slots is freed. A class keeps
 // one empty slab, the first of its list, until the break would move: a program that allocates and frees around the edge of a
-// slab would pay for a new one each time. Others are released. (Slabs: Bonwick, "The Slab Allocator", 1994; bitmaps instead of free lists: jemalloc.)
+// slab would pay for a new one each time. Others are released. (Slabs: Bonwick, "The Slab Allocator", 1994; bitmaps instead of free
+// lists: jemalloc.)
 //
 // Invariants:
 //   S1  a slab is a block in use of whole cells, or a granule more; its header leads back to it, and to the end of its slots
@@ -36,7 +39,7 @@
 //   S3  kind has the class and its reciprocal, or 0 for a full slab that is not current
 //   S4  a class's list is linked both ways; it holds the slabs of the class that are neither full nor current
 //   S5  of a class's list only the first slab may be empty
-//   S6  for all sizes of a class, CURRENT leads to its current slab, or to NO_SLAB, whose bits are all set and whose other words are 0
+//   S6  for all sizes of a class, CURRENT leads to its current slab, or to NO_SLAB: its bits are all set, its other words are 0
 //   S7  CELLS is the sum of the cells of the class's slabs
 //   S8  PINNED: a group is a block of metadata; its bits tell which headers are in use; groups with free ones are in the list
 //   S9  SHARED: a slab that is marked as full and has free slots has its DIRTY bit set
@@ -127,7 +130,7 @@ export const SLAB_END: i32 = PINNED ? 4 : 28;
 export const MAX_CELLS: i32 = 32;
 /** A new slab is about this part of what its class holds: an eighth. */
 const SHARE_SHIFT: i32 = 3;
-/** Slots that a new slab has at least; a part of a split one may have one. */
+/** Slots that a new slab has at least; a part of a split slab may have a single one. */
 const LEAST_SLOTS: i32 = 8;
 
 // The slab header ---------------------------------------------------------------------------------------------------------
@@ -240,7 +243,7 @@ export function slotCount(slab: i32): i32 {
 
 // Allocating --------------------------------------------------------------------------------------------------------------
 
-/** The lowest free slot of a slab, maybe beyond its slots. */
+/** The lowest free slot of a slab; the number of its slots or more if it is full. */
 function firstFreeSlot(slab: i32): i32 {
   if (SHARED) return firstEqual(bitsOf(slab), freedOf(slab));
   return firstClear(bitsOf(slab));
@@ -261,7 +264,7 @@ export function allocateFromSlab(slab: i32): i32 {
   return p;
 }
 
-/** Whether `bytes` from `p` on end in the slots of a slab: `false` if what the class says of its slots was overwritten. */
+/** Whether `bytes` from `p` on end in the slots of a slab. They do, unless the slab is full or a word was overwritten. */
 export function endsInSlab(p: i32, bytes: i32, slab: i32): bool {
   return !below(MAX_SMALL, bytes) && below(slotsEnd(slab) - p - bytes, MAX_CELLS << CELL_SHIFT);
 }
@@ -279,7 +282,7 @@ export function makeCurrent(c: i32, slab: i32): void {
   if (CHECKED && !SHARED) assertThat(before == noSlab() || !hasFreeSlot(before));
   if (before != noSlab()) {
     expectSlab(c, before);
-    // Without a reciprocal, so that the next slot that is freed takes the slow path.
+    // Marked as full, so that the next slot that is freed takes the slow path.
     setKind(before, kindFor(c, 0));
   }
   setKind(slab, kindOf(slab) | CURRENT);
@@ -296,12 +299,12 @@ function expectSlab(c: i32, slab: i32): void {
   if (!isMapped(slab) || classOf(slab) != c) corrupt();
 }
 
-/** Whether a header may be at `slab`, any word. A list is proved by its links. */
+/** Whether `slab`, any word, is an address for a header: enough for the neighbour in a list, whose links are compared. */
 function isPlace(slab: i32): bool {
   return (slab & 7) == 4 && isInside(slab);
 }
 
-/** Whether the map leads from `slab`, any word, to a header there. It loads no block's header, which may be in no cache. */
+/** Whether the map has a slab with its header at `slab`, any word. The block's header, which may be in no cache, is not loaded. */
 function isMapped(slab: i32): bool {
   if (!isPlace(slab)) return false;
   const p: i32 = PINNED ? blockOf(slab) : slab;
@@ -309,7 +312,7 @@ function isMapped(slab: i32): bool {
   return isSlab(entryOf(p)) && slabOf(p, entryOf(p)) == slab;
 }
 
-/** Whether `slab`, any word, is the header of a slab: header, block and map agree. */
+/** The whole proof that `slab`, any word, is the header of a slab: header, block and map agree. */
 export function isSlabHeader(slab: i32): bool {
   if ((slab & 7) != 4 || !below(slab - first, top() - first)) return false;
   const p: i32 = blockOf(slab);
@@ -331,7 +334,7 @@ export function freeSlot(p: i32, slab: i32): i32 {
   const kind: i32 = kindOf(slab);
   const reciprocal: i32 = kind >>> KIND_SHIFT;
   const product: i32 = multiply(p - baseOf(slab), reciprocal);
-  // The reciprocal of a full slab is 0, so no slot starts at `p`.
+  // Never in a slab that is marked as full.
   if (!startsSlot(product, reciprocal)) return freeSlotSlowly(p, slab);
   const bits: i32 = bitsOf(slab);
   const slot: i32 = slotIn(product);
@@ -371,7 +374,7 @@ function keepOrRelease(c: i32, slab: i32): void {
   setFirstPartial(c, slab);
 }
 
-/** Why the slot at `p` of a slab cannot be freed; OK if it is in use. */
+/** The error for `p`, an address in a slab; OK if it is a pointer to a slot in use. */
 export function slotError(p: i32, slab: i32): i32 {
   const reciprocal: i32 = reciprocalOf(classOf(slab));
   const product: i32 = multiply(p - baseOf(slab), reciprocal);
@@ -417,7 +420,7 @@ export function leastCells(c: i32): i32 {
   return roundUp(LEAST_SLOTS * slotSize(c) + SLAB_END, CELL) >>> CELL_SHIFT;
 }
 
-/** Cells for a new slab of a class, of which a block has at most `most`: about a share of what the class holds. */
+/** Cells for a new slab, at most `most`: about a share of the class's cells. */
 export function cellsFor(c: i32, most: i32): i32 {
   const enough: i32 = slotSize(c) >>> 3; // for less than 64 slots
   let cells: i32 = cellsOf(c) >>> SHARE_SHIFT;
@@ -428,14 +431,14 @@ export function cellsFor(c: i32, most: i32): i32 {
   return leanest(cells < most ? cells : most, c);
 }
 
-/** Of so many cells and down to half of them, the number that leaves the smallest share unused. */
+/** From `most` cells down to half of them, the number that leaves the smallest share unused. */
 function leanest(most: i32, c: i32): i32 {
   let best: i32 = most;
   let leastUnused: i32 = 0x7fffffff;
   for (let cells: i32 = most; cells > most >>> 1; cells--) {
     const bytes: i32 = cells << CELL_SHIFT;
     const used: i32 = multiply(slotsIn(bytes - SLAB_END, reciprocalOf(c)), slotSize(c));
-    // In 2 ** -12 of the slab. A smaller slab has to be better, not equal.
+    // In 1/4096 of the slab. Of equals the larger slab.
     const unused: i32 = (((bytes - used) << 12) / bytes) | 0;
     if (unused < leastUnused) {
       leastUnused = unused;
@@ -472,7 +475,7 @@ function releaseSlab(c: i32, slab: i32): i32 {
   return checkAndFree(p);
 }
 
-/** Releases an empty slab, one of the largest class that has one; returns the free block that it is part of, 0 if there is none. */
+/** Releases an empty slab of the largest class that has one; returns the free block that it is part of then, 0 if there is none. */
 export function releaseEmptySlab(): i32 {
   for (let i: i32 = CLASS_COUNT - 1; i >= 0; i--) {
     const c: i32 = classAt(i);
@@ -491,7 +494,7 @@ export function releaseEmptySlab(): i32 {
   return 0;
 }
 
-/** No class has a slab any more. Their blocks and their entries in the map are left. */
+/** Empties the classes. The slabs' blocks and their entries in the map stay. */
 export function forgetSlabs(): void {
   store32(bitsOf(noSlab()), -1);
   store32(bitsOf(noSlab()) + 4, -1);
@@ -508,15 +511,15 @@ export function forgetSlabs(): void {
 // Splitting sparse slabs --------------------------------------------------------------------------------------------------
 //
 // Phases of different sizes leave slabs in which few slots are in use, and other classes cannot use the rest. Before the heap
-// grows, some of them give up their free cells. A slab keeps the cells from its first slot in use to its last one, and is split
-// where whole cells between two are free:
+// grows, free cells of some of them are freed: the cells before the first slot in use, behind the last one, and between two slots
+// that are far apart, where the slab is split:
 //
 //     ┌──────┬──────┬──────┬──────┬──────┬──────┬──────┬──────┐
 //     │      │   ██ │ █    │      │      │      │  █   │     H│
 //     └──────┴──────┴──────┴──────┴──────┴──────┴──────┴──────┘
 //      free  └──────────────────┘ free   free   └─────────────┘
-//             new slab          H                old slab        the last cell of each part has room for its header, if
-//                                                                   need be a cell that is free
+//             new slab          H                old slab        each part ends with a header, in a cell of its own if there
+//                                                                is no room behind its last slot
 //
 // Not in the PINNED layout, where headers do not move.
 
@@ -566,7 +569,7 @@ function putBack(c: i32, slab: i32): void {
   else setKind(slab, kindFor(c, 0));
 }
 
-/** The first slot in use after which the slab can be split: whole cells are free behind its part; 64 if there is none. */
+/** The first slot in use behind which whole cells are free, beside those for a header; 64 if there is none. */
 function gapAfter(c: i32, slab: i32): i32 {
   const size: i32 = slotSize(c);
   for (let slot: i32 = firstSet(bitsOf(slab)); slot < 64;) {
@@ -587,7 +590,7 @@ function endOfCells(slab: i32): i32 {
   return slab + SLAB_END;
 }
 
-/** Where the cells end that a part needs whose last slot this is: behind it is room for the header. */
+/** Where a part with this last slot ends: a cell's end, with room for the header. */
 function partEnd(slab: i32, size: i32, slot: i32): i32 {
   return roundUp(slotAt(slab, size, slot + 1) + SLAB_END, CELL);
 }
@@ -614,7 +617,7 @@ function splitAfter(c: i32, slab: i32, slot: i32): i32 {
   return end;
 }
 
-/** Frees the cells of a slab, which start at `from`, before that of the first slot in use; returns whether there were any. */
+/** Frees the whole cells of a slab from `from`, its start, to the first slot in use; returns whether there were any. */
 function freeCellsFrom(c: i32, slab: i32, from: i32): bool {
   const start: i32 = slotAt(slab, slotSize(c), firstSet(bitsOf(slab))) & -CELL;
   moveBase(c, slab, start);
@@ -628,7 +631,7 @@ function freeCellsFrom(c: i32, slab: i32, from: i32): bool {
   return true;
 }
 
-/** Makes the first slot that starts at `address` or above the first slot of the slab; none below is in use. */
+/** Drops the slots that start below `address`, of which none is in use: the base and the bits move. */
 function moveBase(c: i32, slab: i32, address: i32): void {
   if (!below(baseOf(slab), address)) return;
   const size: i32 = slotSize(c);
