@@ -1,4 +1,4 @@
-// src/ → the modules of the library with their typings; cli/main.ts → dist/cli.js; report/page/ → dist/report.html.
+// src/ → the modules of the library; cli/main.ts → dist/cli.js; report/page/ → dist/report.html.
 //
 //   library.js               everything but the engines
 //   wasm.js, javascript.js   one engine each; bytes.js has the bytes of the first
@@ -9,7 +9,6 @@
 // The entries share library.js, so a HeapError is the same class in all of them. The modules keep names and line breaks: Node
 // prints the line that threw an uncaught error. Bundlers minify them.
 
-import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
@@ -17,11 +16,9 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  rmSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, posix } from "node:path";
-import { gzipSync } from "node:zlib";
+import { basename } from "node:path";
 import { build, type BuildOptions, type Plugin } from "esbuild";
 import { buildReport } from "./report.ts";
 
@@ -40,6 +37,8 @@ const ENGINE_FILES = [
   "slabs",
 ];
 
+const ENTRIES = ["index", "inline", "js", "threads", "native"];
+
 const COMMON = {
   bundle: true,
   format: "esm",
@@ -47,22 +46,6 @@ const COMMON = {
   legalComments: "none",
   logLevel: "warning",
 } satisfies BuildOptions;
-
-/** The entries, and the first line of the typings of those that have the names of the first. */
-const ENTRIES: readonly { name: string; summary?: string }[] = [
-  { name: "index" },
-  {
-    name: "inline",
-    summary:
-      "The same names as `heapwright`, with WebAssembly as the only engine. Its bytes are in the module.",
-  },
-  {
-    name: "js",
-    summary: "The same names as `heapwright`, with JavaScript as the only engine.",
-  },
-  { name: "threads" },
-  { name: "native" },
-];
 
 /** The modules that the entries import, and their sources. */
 const MODULES: Readonly<Record<string, string>> = {
@@ -90,7 +73,7 @@ export async function buildLibrary(): Promise<void> {
     ),
   );
   const sources = { ...MODULES };
-  for (const { name } of ENTRIES) sources[name] = `src/${name}.ts`;
+  for (const name of ENTRIES) sources[name] = `src/${name}.ts`;
   sources["record"] = "record/index.ts";
   for (const [name, source] of Object.entries(sources)) {
     if (name === "bytes" || name === "threads-bytes") {
@@ -107,7 +90,6 @@ export async function buildLibrary(): Promise<void> {
       plugins: [sharedModules],
     });
   }
-  buildTypings();
   if (existsSync("cli/main.ts")) {
     const { metafile } = await build({
       ...COMMON,
@@ -124,13 +106,6 @@ export async function buildLibrary(): Promise<void> {
     const files = [...Object.keys(metafile.inputs), ...(await buildReport())];
     writeFileSync("dist/THIRD-PARTY-NOTICES.txt", notices(files));
   }
-  for (const name of readdirSync("dist")) if (/\.(html|js|wasm)$/.test(name)) report(name);
-}
-
-function report(name: string): void {
-  const bytes = readFileSync(`dist/${name}`);
-  const kib = (length: number): string => `${(length / 1024).toFixed(1)} KiB`.padStart(9);
-  console.log(`dist/${name.padEnd(17)}${kib(bytes.length)} ${kib(gzipSync(bytes).length)} gzipped`);
 }
 
 /** Imports of a module are left as imports of its file in dist/. */
@@ -279,55 +254,4 @@ function invariantsModule(sources: string): string {
   );
   if (invariants.length === 0) throw new Error("engine/: no invariants found");
   return `// Made by tools/build/library.ts from the comments of engine/*.ts.\nexport const INVARIANTS = ${JSON.stringify(Object.fromEntries(invariants), null, 2)};\n`;
-}
-
-// Typings -----------------------------------------------------------------------------------------------------------------
-
-/** The typings of the public surface, those of src/index.ts and of what it takes its types from; the same for each entry. */
-function buildTypings(): void {
-  const out = `${GENERATED}/types`;
-  rmSync(out, { recursive: true, force: true });
-  execFileSync(
-    process.execPath,
-    [
-      "node_modules/typescript/bin/tsc",
-      "--project",
-      "tools/build/tsconfig.types.json",
-      "--outDir",
-      out,
-    ],
-    { stdio: "inherit" },
-  );
-  const wanted = ["index", "threads", "native"];
-  for (const name of wanted) {
-    const text = readFileSync(`${out}/src/${name}.d.ts`, "utf8").replaceAll(
-      /(from "\.{1,2}\/[^"]+)\.ts"/g,
-      '$1.js"',
-    );
-    mkdirSync(dirname(`dist/${name}`), { recursive: true });
-    writeFileSync(`dist/${name}.d.ts`, text);
-    for (const [, other] of text.matchAll(/from "(\.{1,2}\/[^"]+)\.js"/g)) {
-      const found = posix.join(dirname(name), other!);
-      if (!wanted.includes(found)) wanted.push(found);
-    }
-  }
-  for (const name of ["heap", "recorder", "wasm"]) {
-    const text = readFileSync(`${out}/record/${name}.d.ts`, "utf8").replaceAll('.ts"', '.js"');
-    mkdirSync("dist/record", { recursive: true });
-    writeFileSync(`dist/record/${name}.d.ts`, text);
-  }
-  writeFileSync(
-    "dist/record.d.ts",
-    readFileSync(`${out}/record/index.d.ts`, "utf8").replaceAll(
-      /"\.\/(\w+)\.ts"/g,
-      '"./record/$1.js"',
-    ),
-  );
-  for (const { name, summary } of ENTRIES) {
-    if (summary === undefined) continue;
-    const docstring = `/**\n * ${summary}\n *\n * @module heapwright/${name}\n */\n`;
-    writeFileSync(`dist/${name}.d.ts`, `${docstring}export * from "./index.js";\n`);
-  }
-  for (const name of ["heap.wasm", "heap.threads.wasm", "heap.debug.wasm"])
-    copyFileSync(`src/${name}.d.ts`, `dist/${name}.d.ts`);
 }

@@ -1,12 +1,15 @@
-// engine/exports.ts → dist/heap.wasm and dist/heap.shared.wasm; with the inspector, dist/heap.debug.wasm;
-// with engine/shared.ts, dist/heap.threads.wasm: the AssemblyScript compiler, then Binaryen with settings of
-// our own. What is rarely called stays out of line, so that the paths that are taken all the time are short and in one piece.
+// engine/exports.ts → dist/heap.wasm and dist/heap.shared.wasm; with the inspector, dist/heap.debug.wasm; with engine/shared.ts,
+// dist/heap.threads.wasm: the AssemblyScript compiler, then Binaryen with settings of our own. Functions that are rarely called
+// stay out of line, so that the common paths are short and in one piece.
 
-import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { main as asc } from "assemblyscript/asc";
 import binaryen from "binaryen";
 
 const GENERATED = "tools/build/generated";
+/** The folder of `#memory.ts` for wasm. */
+const MEMORY = "engine/memory/wasm";
 const ENGINE = ["engine/exports.ts"];
 const DEBUG = [...ENGINE, "engine/inspect/exports.ts"];
 export const COMMON = ["--runtime", "stub", "--importMemory", "--noExportMemory"];
@@ -82,28 +85,39 @@ function namesIn(files: Record<string, string[]>): string[] {
 }
 
 /**
- * A module of the compiler, which runs in a process of its own: it would remember the seam of the module before. `constants` are
- * those of the seam that are on; `change` is applied to the seam's text.
+ * Returns a module of the compiler.
+ *
+ * @param constants Those of the memory's operations that are on.
+ * @param change Applied to the text of `#memory.ts`.
+ * @remarks Call it once in a process: the compiler remembers the `#memory.ts` of the first call.
  */
-export function compile(
+export async function compile(
   args: string[],
   constants: string[],
-  change: (seam: string) => string = (seam) => seam,
-): Uint8Array {
-  const seam = readFileSync("engine/memory/wasm/#memory.ts", "utf8");
-  const lib = `${GENERATED}/seam`;
-  mkdirSync(lib, { recursive: true });
-  writeFileSync(
-    `${lib}/#memory.ts`,
-    constants.reduce((text, each) => switchOn(text, each), change(seam)),
-  );
-  const output = `${GENERATED}/unoptimised.wasm`;
-  execFileSync(
-    process.execPath,
-    ["node_modules/assemblyscript/bin/asc.js", ...args, "--lib", lib, "--outFile", output],
-    { stdio: "inherit" },
-  );
-  return readFileSync(output);
+  change: (memory: string) => string = (memory) => memory,
+): Promise<Uint8Array> {
+  let binary: Uint8Array | undefined;
+  const { error } = await asc([...args, "--lib", MEMORY, "--outFile", "unoptimised.wasm"], {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    readFile(name, folder) {
+      const text = readIfThere(resolve(folder, name));
+      return basename(name) === "#memory.ts" && text !== null
+        ? constants.reduce(switchOn, change(text))
+        : text;
+    },
+    writeFile: (_, contents) => void (binary = contents as Uint8Array),
+  });
+  if (error) throw error;
+  return binary!;
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
 }
 
 /** The source of the seam with one of its constants true. */
@@ -193,25 +207,46 @@ function keep(module: binaryen.Module, isKept: (name: string) => boolean): void 
   }
 }
 
-/** A module with these entries; `constants` are those of the seam that are on. */
-function build(entries: string[], shared: boolean, constants: string[] = []) {
+/** Returns a module with these entries; `constants` are those of the memory's operations that are on. */
+async function build(entries: string[], shared: boolean, constants: string[] = []) {
   const args = [...entries, ...COMMON, ...PLAIN, ...(shared ? SHARED : [])];
-  const binary = compile(args, constants);
+  const binary = await compile(args, constants);
   // The PINNED layout leaves some out.
   if (constants.length === 0) expectFunctions(binary, [...HOT, ...COLD]);
   return optimise(binary, shared);
 }
 
-export function buildWasm(): void {
-  mkdirSync("dist", { recursive: true });
-  mkdirSync(GENERATED, { recursive: true });
-  const heap = build(ENGINE, false);
-  writeFileSync("dist/heap.wasm", heap.binary);
-  writeFileSync(`${GENERATED}/heap.wat`, heap.text);
-  writeFileSync("dist/heap.shared.wasm", build(ENGINE, true).binary);
-  writeFileSync("dist/heap.debug.wasm", build(DEBUG, false).binary);
-  writeFileSync("dist/heap.threads.wasm", build([...ENGINE, ...THREADS], true, THREADED).binary);
-  const debug = build([...DEBUG, ...THREADS], true, THREADED).binary;
-  writeFileSync(`${GENERATED}/heap.threads.debug.wasm`, debug);
-  writeFileSync(`${GENERATED}/heap.pinned.wasm`, build(DEBUG, false, ["PINNED"]).binary);
+function write(path: string, contents: Uint8Array | string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, contents);
+}
+
+export async function buildHeap(): Promise<void> {
+  const { binary, text } = await build(ENGINE, false);
+  write("dist/heap.wasm", binary);
+  write(`${GENERATED}/heap.wat`, text);
+}
+
+export async function buildSharedHeap(): Promise<void> {
+  write("dist/heap.shared.wasm", (await build(ENGINE, true)).binary);
+}
+
+export async function buildDebugHeap(): Promise<void> {
+  write("dist/heap.debug.wasm", (await build(DEBUG, false)).binary);
+}
+
+/** For tests: the layout in which metadata never moves. */
+export async function buildPinnedHeap(): Promise<void> {
+  write(`${GENERATED}/heap.pinned.wasm`, (await build(DEBUG, false, ["PINNED"])).binary);
+}
+
+/** For heaps that several threads use at the same time. */
+export async function buildThreadsHeap(): Promise<void> {
+  write("dist/heap.threads.wasm", (await build([...ENGINE, ...THREADS], true, THREADED)).binary);
+}
+
+/** For tests: the same with the inspector. */
+export async function buildThreadsDebugHeap(): Promise<void> {
+  const { binary } = await build([...DEBUG, ...THREADS], true, THREADED);
+  write(`${GENERATED}/heap.threads.debug.wasm`, binary);
 }

@@ -76,16 +76,20 @@ const FIXED = {
   "engine/heap/unusedError": 5,
 };
 
-/** Writes the libraries. */
-export function buildWasm32(): void {
-  const plain = compile([`${ENTRY}.ts`, ...COMMON, ...PLAIN], []);
-  const optimised = optimise(plain, false, { hot: HOT, constants: FIXED }).binary;
-  const wasi = libraryOf(optimised, joined(OWN, C), IMPORTS);
+/** Writes the libraries for WASI and for other places without Emscripten. */
+export async function buildWasi(): Promise<void> {
+  const module = await compile([`${ENTRY}.ts`, ...COMMON, ...PLAIN], []);
+  const { binary } = optimise(module, false, { hot: HOT, constants: FIXED });
+  const wasi = libraryOf(binary, joined(OWN, C), IMPORTS);
   write(OUTPUT, "libheapwright-wasm32.a", wasi);
   write(`${CRATE}/wasi`, "libheapwright.a", wasi);
-  write(`${CRATE}/unknown`, "libheapwright.a", libraryOf(optimised, OWN, IMPORTS));
-  const overBreak = compile([`${ENTRY}.ts`, ...COMMON, ...PLAIN], [], withSbrk);
-  const { binary } = optimise(overBreak, false, {
+  write(`${CRATE}/unknown`, "libheapwright.a", libraryOf(binary, OWN, IMPORTS));
+}
+
+/** Writes the library for Emscripten. */
+export async function buildEmscripten(): Promise<void> {
+  const module = await compile([`${ENTRY}.ts`, ...COMMON, ...PLAIN], [], withSbrk);
+  const { binary } = optimise(module, false, {
     hot: HOT,
     constants: { ...FIXED, [`${ENTRY}/isEmscripten`]: 1 },
   });
