@@ -4,7 +4,7 @@
 // the report's page, over a seam that watches what is read and written.
 //
 // esbuild bundles the engine and removes its types. That alone would run, but compute other numbers than wasm, and slowly. So
-// the bundle is parsed (acorn), and printed again with three changes:
+// the bundle is parsed, and printed again with three changes:
 //
 //   words      Every value of the engine is a 32-bit word, but `+`, `-` and `*` of JavaScript do not wrap. The result of a sum
 //              gets `| 0`, unless the operation around it wraps anyway; a product becomes Math.imul.
@@ -34,18 +34,8 @@
 // functions that look at a tree.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import {
-  type AnyNode,
-  type AssignmentExpression,
-  type BinaryExpression,
-  type CallExpression,
-  type Expression,
-  type FunctionDeclaration,
-  type Identifier,
-  type ImportSpecifier,
-  parse,
-} from "acorn";
 import { build, type Plugin, transform } from "esbuild";
+import { type ESTree, parseSync } from "rolldown/utils";
 
 const ENGINE = "engine/exports.ts";
 const INSPECTOR = "engine/inspect/inspector.ts";
@@ -138,7 +128,21 @@ ${rest}
 `;
 }
 
-type Node = AnyNode;
+type Node = ESTree.Node;
+type Expression = ESTree.Expression;
+type CallExpression = ESTree.CallExpression;
+type Identifier = { readonly name: string };
+/** A function with a name and a body. */
+type FunctionDeclaration = ESTree.Function & {
+  readonly id: ESTree.BindingIdentifier;
+  readonly body: ESTree.FunctionBody;
+};
+
+function parse(source: string): ESTree.Program {
+  const { program, errors } = parseSync("engine.js", source, { preserveParens: false });
+  if (errors.length > 0) throw new Error(`the JavaScript engine: ${errors[0]!.message}`);
+  return program;
+}
 
 /**
  * A source without what the seam's constants rule out (CHECKED, PINNED, SHARED): what is left may be short enough to be
@@ -157,7 +161,7 @@ function withoutDeadCode(source: string, constants: ReadonlyMap<string, string>)
     return value === undefined ? undefined : value === "(true)";
   };
   const dead: { start: number; end: number; by: string }[] = [];
-  visit(parse(source, { ecmaVersion: 2022, sourceType: "module" }), (node) => {
+  visit(parse(source), (node) => {
     if (dead.some(({ start, end }) => node.start >= start && node.end <= end)) return;
     if (node.type === "LogicalExpression") {
       const left = valueOf(node.left);
@@ -199,12 +203,14 @@ class Module {
 
   constructor(source: string) {
     this.source = source;
-    const program = parse(source, { ecmaVersion: 2022, sourceType: "module" });
+    const program = parse(source);
     const assigned = assignedIn(program);
     for (const statement of program.body) {
       const isExport = statement.type === "ExportNamedDeclaration";
       const declared = isExport ? statement.declaration : statement;
-      if (declared?.type === "FunctionDeclaration") this.functions.set(declared.id.name, declared);
+      if (declared?.type === "FunctionDeclaration") {
+        this.functions.set(declared.id!.name, declared as FunctionDeclaration);
+      }
       if (declared?.type === "VariableDeclaration") {
         for (const { id, init } of declared.declarations) {
           const { name } = id as Identifier;
@@ -213,7 +219,7 @@ class Module {
         }
       }
       if (statement.type === "ImportDeclaration") {
-        for (const { imported, local } of statement.specifiers as ImportSpecifier[]) {
+        for (const { imported, local } of statement.specifiers as ESTree.ImportSpecifier[]) {
           this.imports.set(local.name, (imported as Identifier).name);
         }
       }
@@ -360,7 +366,7 @@ class Printer {
           this.#asWritten(node, scope, () => "any")
         );
       case "BinaryExpression":
-        return this.#binary(node, scope, use);
+        return this.#binary(node as ESTree.BinaryExpression, scope, use);
       case "AssignmentExpression":
         return this.#assignment(node, scope);
       case "UnaryExpression": {
@@ -409,7 +415,7 @@ class Printer {
     return text.replace(/\b[A-Z][A-Z\d_]+\b/g, (name) => this.#nameOf(module, name));
   }
 
-  #binary(node: BinaryExpression, scope: Scope, use: Use): string {
+  #binary(node: ESTree.BinaryExpression, scope: Scope, use: Use): string {
     const { operator, right } = node;
     const left = node.left as Expression;
     const ofWords = scope.words && scope.module === this.#engine;
@@ -439,7 +445,7 @@ class Printer {
     return use === "wrapped" ? `(${a} ${operator} ${b})` : `(${a} ${operator} ${b} | 0)`;
   }
 
-  #assignment({ left, operator, right }: AssignmentExpression, scope: Scope): string {
+  #assignment({ left, operator, right }: ESTree.AssignmentExpression, scope: Scope): string {
     const target = this.#text(left as Node, scope, "any");
     const arithmetic = operator.slice(0, -1);
     if (scope.words && WRAPPING.has(arithmetic)) {
