@@ -10,10 +10,12 @@ import {
   FITS,
   TRACE_HELP,
   addMemoryOptions,
+  heapOf,
   listOf,
   oneOf,
   optionTexts,
   parseBytesOrAuto,
+  parseSmall,
   parseTraces,
   type EngineName,
   type FitName,
@@ -25,7 +27,6 @@ import type { Progress } from "./progress.ts";
 import { bytes, count, duration, percent, plural, table, wrap, type Column } from "./report.ts";
 import {
   failureSentences,
-  heapOf,
   JSON_VERSION,
   REPLAYS,
   rounded,
@@ -115,7 +116,7 @@ export function compareCommand(command: Command, context: Context): void {
     )
     .addOption(
       new Option("--small <list>", "largest sizes that slabs serve; 0 for none, or auto")
-        .argParser(listOf(parseBytesOrAuto))
+        .argParser(listOf(parseSmall))
         .default(["auto"], "auto"),
     );
   addMemoryOptions(command).option(

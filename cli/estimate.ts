@@ -14,8 +14,7 @@
 import { CALLOC, FREE, MALLOC, MEMALIGN, REALLOC, type OpChunk } from "../trace/ops.ts";
 import { openTrace } from "../trace/read.ts";
 import { replay } from "../trace/replay.ts";
-import type { Setting } from "./options.ts";
-import { heapOf } from "./run.ts";
+import { heapOf, type Setting } from "./options.ts";
 import { inPieces, type Input } from "./traces.ts";
 
 /** A sample ends after this share of the visits: noise of 10 ms becomes an error of a second. */

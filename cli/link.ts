@@ -465,7 +465,7 @@ function report(
       .split("\n")
       .map((part, at) => `${(at === 0 ? name : "").padEnd(8)}${part}\n`)
       .join("");
-  const sizes = `${module} ${bytes(before)} + heap ${bytes(heapBytes)} = ${output} ${bytes(binary.length)}`;
+  const sizes = `${module} ${bytes(before)} + heap ${bytes(heapBytes)} -> ${output} ${bytes(binary.length)}`;
   return [
     `${wrap(sizes, columns)}\n`,
     ...[...bound].map(([from, names]) => line("bound", `${names.join(", ")} of "${from}"`)),

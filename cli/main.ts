@@ -16,10 +16,10 @@ import { importCommand } from "./import.ts";
 import { instrumentCommand } from "./instrument.ts";
 import { leaksCommand, statsCommand } from "./leaks.ts";
 import { linkCommand } from "./link.ts";
+import { SettingError } from "./options.ts";
 import { progressOn } from "./progress.ts";
 import { recordCommand } from "./record.ts";
 import { replayCommand } from "./replay.ts";
-import { SettingError } from "./run.ts";
 import { terminalOf, type Terminal } from "./terminal.ts";
 
 const FAILED = 1;

@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 
-import { Heap } from "../src/index.ts";
+import { Heap, HeapError } from "../src/index.ts";
 
 export const ENGINES = ["wasm", "js", "auto"] as const;
 export const FITS = ["best", "first", "next"] as const;
@@ -14,6 +14,9 @@ export const MEMORIES = [
   "sharedarraybuffer",
   "growable",
 ] as const;
+
+/** Those that WebAssembly can use. */
+const WASM_MEMORIES: readonly MemoryName[] = ["wasm", "shared"];
 
 export type EngineName = (typeof ENGINES)[number];
 export type FitName = (typeof FITS)[number];
@@ -95,9 +98,21 @@ export function parseBytesOrAuto(text: string): number | "auto" {
   return text === "auto" ? "auto" : parseBytes(text);
 }
 
+/** The smallest heap and, in bytes, the largest size that slabs serve. */
+const LEAST_LIMIT = 4096;
+const MOST_SMALL = 1008;
+
 export function parseLimit(text: string): number {
   const bytes = parseBytes(text);
-  if (bytes === 0) throw new InvalidArgumentError("Expected at least 1 byte.");
+  if (bytes < LEAST_LIMIT) throw new InvalidArgumentError("Expected at least 4K.");
+  return bytes;
+}
+
+export function parseSmall(text: string): number | "auto" {
+  const bytes = parseBytesOrAuto(text);
+  if (bytes !== "auto" && bytes > MOST_SMALL) {
+    throw new InvalidArgumentError(`Expected at most ${MOST_SMALL} bytes, or auto.`);
+  }
   return bytes;
 }
 
@@ -133,8 +148,38 @@ export function oneOf<Name extends string>(names: readonly Name[]): (text: strin
   };
 }
 
-/** A new heap in a new memory. Throws the library's errors. */
-export function makeHeap({ engine, fit, margin, small, memory, limit }: Setting): Heap {
+/** No heap can have this setting: the command is invalid, not the trace. */
+export class SettingError extends Error {
+  override readonly name = "SettingError";
+}
+
+/**
+ * A new heap in a new memory.
+ * @throws {SettingError} if no heap can have this setting
+ */
+export function heapOf(setting: Setting): Heap {
+  const { engine, memory, limit } = setting;
+  if (engine === "wasm" && !WASM_MEMORIES.includes(memory)) {
+    throw new SettingError(
+      `--engine wasm cannot use --memory ${memory}. Use --engine js or auto, or --memory ${WASM_MEMORIES.join(" or ")}`,
+    );
+  }
+  try {
+    return makeHeap(setting);
+  } catch (error) {
+    // The platform throws a RangeError if it has no memory of this size.
+    if (error instanceof RangeError) {
+      const advice = `Use a ${limit === undefined ? "" : "smaller "}--limit${limit === undefined ? ", such as 64M" : ""}`;
+      throw new SettingError(
+        `cannot create a memory of kind ${memory}: ${error.message}. ${advice}`,
+      );
+    }
+    if (error instanceof HeapError) throw new SettingError(error.message);
+    throw error;
+  }
+}
+
+function makeHeap({ engine, fit, margin, small, memory, limit }: Setting): Heap {
   return new Heap({
     engine,
     fit,

@@ -13,6 +13,7 @@ import {
   optionTexts,
   parseBytesOrAuto,
   parseCount,
+  parseSmall,
   parseTraces,
   type Setting,
 } from "./options.ts";
@@ -84,7 +85,7 @@ export function replayCommand(
     .option(
       "--small <bytes>",
       "largest size that slabs serve; 0 for none, auto for 1008",
-      parseBytesOrAuto,
+      parseSmall,
       "auto",
     );
   addMemoryOptions(command)

@@ -1,11 +1,10 @@
 /** One replay: a trace on a heap of a setting. */
 
-import { HeapError, type Heap } from "../src/index.ts";
 import type { OpChunk } from "../trace/ops.ts";
 import { openTrace } from "../trace/read.ts";
 import { replay, snapshotAfter, type Replay } from "../trace/replay.ts";
 import type { Snapshot } from "../trace/snapshot.ts";
-import { makeHeap, type Setting } from "./options.ts";
+import { heapOf, type Setting } from "./options.ts";
 import { plural } from "./report.ts";
 import { inPieces, type Input } from "./traces.ts";
 
@@ -18,11 +17,6 @@ export interface Run extends Replay {
   readonly engine: "wasm" | "js";
   /** The heap when most bytes were live; undefined if none ever were, or if the heap was found broken. */
   readonly fullest: Snapshot | undefined;
-}
-
-/** No heap can have this setting: the command is invalid, not the trace. */
-export class SettingError extends Error {
-  override readonly name = "SettingError";
 }
 
 /** How often a trace is replayed for the time alone. */
@@ -85,22 +79,6 @@ export async function run(
   }
   onProgress(1);
   return { ...found, nsPerOp, fullest, trace: source.file, setting, engine: heap.engine };
-}
-
-/**
- * A new heap in a new memory.
- * @throws {SettingError} if no heap can have this setting
- */
-export function heapOf(setting: Setting): Heap {
-  try {
-    return makeHeap(setting);
-  } catch (error) {
-    // The platform throws a RangeError if it has no memory of this size.
-    if (error instanceof HeapError || error instanceof RangeError) {
-      throw new SettingError(error.message);
-    }
-    throw error;
-  }
 }
 
 /** Shares of the footprint. With `utilisation` they add up to 1. */

@@ -81,7 +81,9 @@ describe("heapwright", () => {
     [["replay", "--memory", "core", good], "Allowed choices are wasm, shared, arraybuffer"],
     [["replay", "--margin", "much", good], "'much' is invalid. Expected a number of bytes"],
     [["replay", "--limit", "5G", good], "'5G' is invalid. Expected a number of bytes up to 4G"],
-    [["replay", "--limit", "0", good], "Expected at least 1 byte"],
+    [["replay", "--limit", "4095", good], "'4095' is invalid. Expected at least 4K."],
+    [["replay", "--small", "1009", good], "Expected at most 1008 bytes, or auto."],
+    [["compare", "--small", "0,2K", good], "Expected at most 1008 bytes, or auto."],
     [["replay", "--check", "0", good], "'0' is invalid. Expected a number of ops, 1 or more."],
     [["replay", "-", good, "-"], "Standard input can be named once."],
     [["compare", "-", "-"], "Standard input can be named once."],
@@ -93,11 +95,29 @@ describe("heapwright", () => {
     expect(err).toContain(message);
   });
 
-  test("a setting that no heap can have", async () => {
-    const args = ["--engine", "wasm", "--memory", "arraybuffer", good];
-    const { code, out, err } = await heapwright("replay", ...args);
-    expect({ code, out }).toEqual({ code: 2, out: "" });
-    expect(err).toMatch(/^heapwright: .+\n$/);
+  test.each(["arraybuffer", "resizable", "sharedarraybuffer", "growable"])(
+    "WebAssembly in a memory of kind %s: the message names the options to change",
+    async (memory) => {
+      const args = ["--engine", "wasm", "--memory", memory, good];
+      expect(await heapwright("replay", ...args)).toEqual({
+        code: 2,
+        out: "",
+        err: `heapwright: --engine wasm cannot use --memory ${memory}. Use --engine js or auto, or --memory wasm or shared\n`,
+      });
+    },
+  );
+
+  test("a memory that the platform refuses: the message names the options to change", async () => {
+    const args = ["--memory", "arraybuffer", "--limit", "4G", good];
+    const refuse = `globalThis.ArrayBuffer = class { constructor() { throw new RangeError("too large"); } }`;
+    const child = start(
+      ["replay", ...args],
+      ["--import", `data:text/javascript,${encodeURIComponent(refuse)}`],
+    );
+    child.stdin!.end();
+    expect(await text(child.stderr!)).toBe(
+      "heapwright: cannot create a memory of kind arraybuffer: too large. Use a smaller --limit\n",
+    );
   });
 
   test("a closed pipe is not an error", async () => {
