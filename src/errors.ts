@@ -205,6 +205,14 @@ export function noAddress(pointer: number): HeapError {
   return pointerError(Number.isInteger(pointer) ? OUT_OF_HEAP : INVALID_POINTER, pointer);
 }
 
+/** The error for a memory that ends at `length`, below the break. */
+export function shrunk(end: number, length: number): HeapError {
+  return new HeapError(
+    "CORRUPT",
+    `The heap is corrupt: it ends at ${end}, but its memory at ${length}. Don't shrink the memory of a heap; call trim().`,
+  );
+}
+
 /** `address`: where the metadata contradicts itself, if that is known. */
 export function corrupt(what: string, address?: number, cause?: unknown): HeapError {
   const place = address === undefined ? "" : ` at ${address}`;

@@ -18,6 +18,7 @@ import {
   noAddress,
   outOfMemory,
   pointerError,
+  shrunk,
 } from "./errors.ts";
 import { countsOf, entriesOf, expectSound } from "./inspect.ts";
 import { Block } from "./lifetimes/block.ts";
@@ -248,9 +249,17 @@ export class Heap implements HeapLike {
     return error;
   }
 
+  /** Throws `CORRUPT` if the memory ends before the break: then an engine's error may be a consequence of that. */
+  #expectWhole(): void {
+    const end = this.#stat(BREAK);
+    const { byteLength } = bufferUpTo(this.memory, end);
+    if (end > byteLength) throw shrunk(end, byteLength);
+  }
+
   /** Returns 0 if the engine returned that because it is out of memory. */
   #refused(size: number): 0 {
     const code = this.#engine.heap_error();
+    this.#expectWhole();
     if (code === OUT_OF_MEMORY || code === BUSY) return 0;
     throw invalidSize(size);
   }
@@ -265,6 +274,7 @@ export class Heap implements HeapLike {
   }
 
   #wrongPointer(code: number, pointer: number): HeapError {
+    this.#expectWhole();
     return pointerError(
       code,
       pointer,
@@ -368,6 +378,7 @@ export class Heap implements HeapLike {
     }
     const buffer = bufferUpTo(heap.memory, pointer + bytes);
     if (pointer + bytes > buffer.byteLength) {
+      heap.#expectWhole();
       throw corrupt(OUTSIDE, pointer);
     }
     return new type(buffer, pointer, length);

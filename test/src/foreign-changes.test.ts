@@ -50,6 +50,66 @@ describe("a resizable buffer that shrank", () => {
   );
 });
 
+describe.each([0, 1008])("a resizable buffer that was partly shrunk, slabs up to %i", (small) => {
+  /** A heap with blocks and slots in use and free. */
+  function madeHeap(): { heap: Heap; memory: ArrayBuffer; pointers: number[] } {
+    const memory = new ArrayBuffer(PAGE, { maxByteLength: 8 * PAGE });
+    const heap = new Heap({ memory, small });
+    const pointers = Array.from({ length: 60 }, (_, i) =>
+      heap.allocate([24, 200, 900, 5000][i % 4]!),
+    );
+    for (const [i, pointer] of pointers.entries()) if (i % 3 === 0) heap.deallocate(pointer);
+    return { heap, memory, pointers: pointers.filter((_, i) => i % 3 !== 0) };
+  }
+  const { heap: whole, pointers: live } = madeHeap();
+  const lengths = Array.from({ length: 96 }, (_, i) => Math.floor(((i + 0.4) / 96) * whole.break));
+  const middle = live[20]!;
+
+  it.each<[string, (heap: Heap) => number | void]>([
+    ["allocate(8)", (heap) => heap.allocate(8)],
+    ["allocate(900)", (heap) => heap.allocate(900)],
+    ["allocate(5000)", (heap) => heap.allocate(5000)],
+    ["allocate(100000)", (heap) => heap.allocate(100_000)],
+    ["allocate(64, 4096)", (heap) => heap.allocate(64, 4096)],
+    ["allocateZeroed(300)", (heap) => heap.allocateZeroed(300)],
+    ["deallocate, the first block", (heap) => heap.deallocate(live[0]!)],
+    ["deallocate, a block in the middle", (heap) => heap.deallocate(middle)],
+    ["deallocate, the last block", (heap) => heap.deallocate(live.at(-1)!)],
+    ["reallocate to 9000", (heap) => heap.reallocate(middle, 9000)],
+    ["reallocate to 8", (heap) => heap.reallocate(middle, 8)],
+    ["usableSize", (heap) => void heap.usableSize(middle)],
+    ["trim", (heap) => void heap.trim()],
+    ["reset", (heap) => heap.reset()],
+    ["stats", (heap) => void heap.stats()],
+    ["walk", (heap) => void [...heap.walk()]],
+  ])("%s: returns a pointer in the memory, or throws CORRUPT", (_, call) => {
+    let errors = 0;
+    for (const length of lengths) {
+      const { heap, memory } = madeHeap();
+      memory.resize(length);
+      try {
+        const pointer = call(heap) ?? 0;
+        expect(pointer).toBeLessThan(length);
+      } catch (error) {
+        expect(error).toBeInstanceOf(HeapError);
+        expect([length, (error as HeapError).code]).toEqual([length, "CORRUPT"]);
+        errors += 1;
+      }
+      expect(errorOf(() => heap.check()).code).toBe("CORRUPT");
+    }
+    expect(errors).toBeGreaterThan(0);
+  });
+
+  it("the message says that the memory must not be shrunk", () => {
+    const { heap, memory } = madeHeap();
+    const { break: end } = heap;
+    memory.resize(end - 16);
+    expect(errorOf(() => heap.deallocate(live.at(-1)! + 1)).message).toBe(
+      `The heap is corrupt: it ends at ${end}, but its memory at ${end - 16}. Don't shrink the memory of a heap; call trim().`,
+    );
+  });
+});
+
 describe.each(PLACES)("$name, overwritten with", ({ makeHeap }) => {
   it.each([0, 1, 0x55, 0x80, 0xff])(
     "bytes of %i: each call returns a pointer in the heap, or throws a HeapError",
