@@ -16,7 +16,7 @@ export const HEAPWRIGHT_C = join(ROOT, "bindings/c/heapwright.c");
 export const HEAPWRIGHT_RS = join(ROOT, "bindings/rust/heapwright.rs");
 
 /** The same for AssemblyScript, as `--runtime` wants it: relative, and without its ending. */
-export const HEAPWRIGHT_TS = "../../bindings/assemblyscript/heapwright";
+export const HEAPWRIGHT_TS = "../../../bindings/assemblyscript/heapwright";
 
 export const ASC = join(ROOT, "node_modules/assemblyscript/bin/asc.js");
 

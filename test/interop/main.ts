@@ -154,7 +154,7 @@ function report(): void {
   const columns = [...texts, ...numbers];
   const terminal = { ...terminalOf(process.stdout, process.env), columns: Infinity };
   if (lines.length > 0) console.log(table(columns, lines, terminal));
-  if (options.record && failed.length === 0) {
+  if (options.record && rows.length > 0) {
     const names = [...new Set(rows.map(({ name }) => name))];
     const tables = names.map((name) => [
       name,
