@@ -1,4 +1,4 @@
-// The front door. Each call is validated here, and served by slabs or blocks. A call that fails records why in `lastError`, and
+// The calls of a program. Each is validated here, and served by slabs or blocks. A call that fails records why in `lastError`, and
 // leaves every block as it was.
 //
 // Allocating climbs one ladder. The first rung that succeeds serves the request:

@@ -1,4 +1,4 @@
-/** engine/heap.ts: the front door. The cases of the suite, and how a heap is created. */
+/** engine/heap.ts: the calls of a program. The cases of the suite, and how a heap is created. */
 
 import { describe, expect, test } from "vitest";
 

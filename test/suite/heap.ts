@@ -1,4 +1,4 @@
-/** The front door: allocation, alignment, zeroed blocks, what a heap owns, reset; random programs. */
+/** The calls of a program: allocation, alignment, zeroed blocks, what a heap owns, reset; random programs. */
 
 import { describe, expect, it } from "vitest";
 
