@@ -79,16 +79,17 @@ const HELP = {
   ],
   lists: {
     "The table": {
-      "*": "no setting that needs less memory is as fast, and no faster one needs as little memory",
+      "*": "no other setting is better in memory or in time without being worse in the other",
       utilisation: "the measure of memory: the mean of the traces, as in replay",
       "ns/op": "the measure of time: over all operations, in a warm heap, as in replay",
       footprint: "sum over the traces",
       "break moves": "sum over the traces",
-      failures: "sum over the traces. Shown if there are some; such settings come last",
+      failures:
+        "sum over the traces. Settings with failures come last; the column is left out if there are none",
     },
   },
   paragraphs: [
-    "A list has commas between its values. Every combination of the values replays every trace. Settings that others beat follow those with a *.",
+    "Separate the values of a list by commas. Every trace is replayed with every combination of the values. Settings without a * come after those with one.",
     "First and next fit look through the blocks one by one. If that will take minutes, a warning says so at the beginning.",
     ...TRACE_HELP,
   ],

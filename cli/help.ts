@@ -17,7 +17,9 @@ const LONGEST_LINE = 80;
 
 export function addMoreHelp(command: Command, more: MoreHelp): Command {
   return command.addHelpText("after", () => {
-    const columns = Math.min(command.configureOutput().getOutHelpWidth!(), LONGEST_LINE);
+    // Undefined if the output is not a terminal.
+    const width = command.configureOutput().getOutHelpWidth!() as number | undefined;
+    const columns = Math.min(width ?? LONGEST_LINE, LONGEST_LINE);
     return `\n${textOf(command, more, columns)}`;
   });
 }

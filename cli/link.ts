@@ -80,7 +80,7 @@ const HELP = {
     "heapwright link app.wasm -o app.heap.wasm --export malloc,free --optimise s",
   ],
   paragraphs: [
-    "The module imports malloc, free and other functions of the heap, from any module name. Its other imports, its exports and its memory stay as they are. The heap begins at __heap_base if the module exports it, otherwise at the end of the memory. The output is another file than the module.",
+    "The module imports malloc, free and other functions of the heap, from any module name. Its other imports, its exports and its memory stay as they are. The heap begins at __heap_base if the module exports it, otherwise at the end of the memory. The output must be another file than the module.",
     "Needs Binaryen: npm install --save-dev binaryen",
     "Exit status: 0 success; 2 the module cannot be linked, and the message says why.",
   ],

@@ -59,8 +59,8 @@ const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20,
 
 /** The end of the help of verbs that replay traces. */
 export const TRACE_HELP = [
-  "A trace is a file in the format of the malloc lab, gzipped or not. - is standard input, which is kept in memory to be replayed again. Bytes may end in K, M or G. Nothing is printed unless all traces could be read.",
-  "Exit status: 0 success; 1 there were failures; 2 invalid option or trace.",
+  "A trace is a file in the format of the malloc lab, gzipped or not. The trace - is standard input, which is kept in memory. Bytes may end in K, M or G. If a trace is invalid, no results are printed.",
+  "Exit status: 0 success; 1 some requests failed; 2 invalid option or trace.",
 ];
 
 /** Adds the options about memory, which all verbs that replay traces have. */

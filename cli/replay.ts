@@ -46,16 +46,16 @@ const HELP = {
     "The table": {
       ops: "operations of the trace",
       "ns/op":
-        "time of an operation in a warm heap: each trace is replayed twice more on its emptied heap, and the faster replay counts (with --check, the first replay, which is cold and slower)",
+        "time of an operation in a warm heap: the faster of two more replays on the emptied heap. With --check it is the time of the first replay, which is slower",
       "peak live": "most bytes that the program held at once",
       footprint: "most bytes that the heap took of its memory",
       utilisation: "peak live as a share of the footprint",
       internal:
-        "space in used blocks beyond what was asked for, as a share of the footprint, when most bytes were live",
+        "bytes of used blocks beyond the requested ones, when most bytes were live, as a share of the footprint",
       external: "free blocks and slots at that moment, as a share of the footprint",
       "break moves": "how often the break moved up, including the first time",
       failures:
-        "requests refused; with --check, also damaged blocks and violated invariants. Shown if there are some",
+        "refused requests; with --check, also damaged blocks and violated invariants. The column is left out if there are none",
     },
   },
   paragraphs: TRACE_HELP,
