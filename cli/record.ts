@@ -52,7 +52,7 @@ const HELP = {
 export function recordCommand(command: Command, { progress, warn, exitWith }: Context): void {
   command
     .description("record the allocations of a Linux program, with their call stacks")
-    .usage("[options] -- <program> [args...]")
+    .usage("[options] -- <program...>")
     .argument("<program...>", "the program to run, and its arguments")
     .requiredOption("-o, --output <file>", "trace to write: .rep, or .rep.gz to gzip it")
     .option("--children", "record child processes too, each into a file of its own")
