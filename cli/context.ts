@@ -10,7 +10,7 @@ export class CommandFailure extends Error {
 
 export interface Context {
   readonly progress: Progress;
-  /** What standard output leads to. Known once the options are parsed. */
+  /** The properties of standard output. Available after the options are parsed. */
   readonly terminal: () => Terminal;
   /** Prints a result to standard output. */
   readonly print: (text: string) => void;
@@ -18,6 +18,6 @@ export interface Context {
   readonly warn: (sentence: string) => void;
   /** Prints a message for each failure; the exit status says that there were some. */
   readonly fail: (sentences: readonly string[]) => void;
-  /** Sets the exit status, where it is another than that of a failure. */
+  /** Sets the exit status, if it is not that of a failure. */
   readonly exitWith: (status: number) => void;
 }

@@ -42,7 +42,7 @@ function complain(sentence: string): void {
   printError(`heapwright: ${sentence}\n`);
 }
 
-// A stream that cannot be written throws, or emits an error, depending on what it leads to.
+// A stream that cannot be written throws or emits an error: a file does the one, a pipe the other.
 
 function print(text: string): void {
   try {

@@ -15,7 +15,7 @@ export interface Terminal {
 const PIPE_COLUMNS = 80;
 
 /**
- * Describes what `stream` leads to. Characters beyond ASCII need a UTF-8 locale.
+ * Describes the terminal, file or pipe that `stream` writes to. Characters beyond ASCII need a UTF-8 locale.
  * @param colour what `--color` and `--no-color` say; without them the environment decides (see `wantsColour`)
  */
 export function terminalOf(

@@ -172,7 +172,7 @@ export class Heap implements HeapLike {
   }
 
   /**
-   * Allocates a block. Its bytes are whatever the memory held before. Cost: bounded, unless the break moves.
+   * Allocates a block. Its bytes are not zeroed. Cost: bounded, unless the break moves.
    *
    * @param size Bytes, from 0 to 2147418112. Size 0 gets a block of its own too.
    * @param alignment Bytes, a power of two up to 1073741824 (1 GiB). By default, a pointer is a multiple of 16 from 16 bytes up,

@@ -1,9 +1,9 @@
 /**
- * A heap whose every block is filled and verified, so that an overlap can't hide.
+ * A heap that fills and verifies every block, to find blocks that overlap.
  *
- * A block is filled with a pattern of its own over its whole usable size. The pattern is verified before the block is
- * freed and before it is reallocated, and what `reallocate` must keep is verified after; zeroed blocks must be zero.
- * Two live blocks that share a byte therefore differ from their pattern, whichever was written last.
+ * Each block is filled with its own pattern, over its whole usable size. The pattern is verified before the block is freed
+ * or reallocated. After `reallocate`, the kept part is verified; zeroed blocks must be zero. If two live blocks share a
+ * byte, one of them differs from its pattern.
  */
 
 import type { Heap } from "../src/heap.ts";
@@ -29,22 +29,22 @@ interface Block {
 }
 
 /**
- * Wraps a heap. A call does what the heap's own does, and throws what that throws; what is found wrong beyond that is
- * told by `takeProblem`. Cost: linear in the bytes of the block.
+ * Wraps a heap. A call does the same as the heap's, and throws the same errors. `takeProblem` returns what the verification
+ * finds. Cost: linear in the bytes of the block.
  */
 export class GuardedHeap {
   readonly #heap: ReplayHeap;
   readonly #blocks = new Map<number, Block>();
   #seed = 0;
   #problem: string | undefined;
-  /** Time (milliseconds) spent in the heap's own calls, the guard's work left out. */
+  /** Time (milliseconds) spent in the heap's calls, without the guard's work. */
   milliseconds = 0;
 
   constructor(heap: ReplayHeap) {
     this.#heap = heap;
   }
 
-  /** What the calls since the last `takeProblem` found wrong first, if anything. */
+  /** Returns the first problem since the last `takeProblem`, if there was one. */
   takeProblem(): string | undefined {
     const problem = this.#problem;
     this.#problem = undefined;
@@ -96,14 +96,14 @@ export class GuardedHeap {
     }
   }
 
-  /** Fills a new block; holds its place and its usable size against what was asked for. */
+  /** Fills a new block, and compares its address and usable size with the request. */
   #adopt(pointer: number, size: number, alignment = size >= 16 ? 16 : 8): void {
     if (this.#blocks.has(pointer)) {
-      this.#problem ??= `block ${pointer} was given out while it was live`;
+      this.#problem ??= `block ${pointer} was allocated while it was live`;
     }
     const filled = this.#heap.usableSize(pointer);
     if (filled < size) {
-      this.#problem ??= `block ${pointer} holds ${filled} bytes; ${size} were asked for`;
+      this.#problem ??= `block ${pointer} holds ${filled} bytes; ${size} were requested`;
     }
     if (pointer % alignment !== 0) {
       this.#problem ??= `block ${pointer} is not aligned to ${alignment} bytes`;

@@ -1,10 +1,10 @@
 /**
- * Bytes to ops. Invalid traces are refused with the line, what was found there and what was expected.
+ * Bytes to ops. For an invalid trace, the error gives the line, what was found and what was expected.
  *
- * The parser is pushed blocks of bytes as they come and gives back chunks as they fill, so what it holds at any time is
- * one chunk, the unfinished line, and one byte an id that says whether the id is live.
+ * The caller passes blocks of bytes to the parser, which returns the chunks that are full. So the parser stores only one
+ * chunk, the unfinished line, and one byte per id, which says whether the id is live.
  *
- * The chunks need less thought than the text: `REALLOC` and `FREE` always name a live id. A realloc of an id that is not
+ * Chunks are simpler than the text: `REALLOC` and `FREE` always name a live id. A realloc of an id that is not
  * live, which is `realloc(NULL, size)`, becomes a `MALLOC`, and `f -1`, which is `free(NULL)`, becomes a `FREE_NULL`.
  */
 
@@ -78,15 +78,15 @@ const FORMS: Readonly<Record<number, string>> = {
 };
 
 /**
- * Reads one trace. `push` each block of its text, then `end`; both return the chunks that were filled, and throw
- * `TraceError` at the first line that is wrong. Cost: linear in the bytes.
+ * Reads one trace. `push` each block of its text, then `end`; both return the chunks that are full, and throw
+ * `TraceError` at the first invalid line. Cost: linear in the bytes.
  */
 export class TraceParser {
   readonly #file: string;
   #header: TraceHeader | undefined;
   readonly #headerNumbers: number[] = [];
 
-  /** The line being read: bytes `#at` to `#lineEnd` of `#bytes` are still to be looked at. */
+  /** Number of the line that is read. Bytes `#at` to `#lineEnd` of `#bytes` remain. */
   #line = 0;
   #bytes: Uint8Array = new Uint8Array(0);
   #lineStart = 0;

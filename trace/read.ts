@@ -27,7 +27,7 @@ export interface Trace {
   readonly header: TraceHeader;
   /** The call sites that the chunks so far name; all of the trace's once `chunks` has ended. */
   readonly sites: CallSites;
-  /** Throws `TraceError` at the first line that is wrong. */
+  /** Throws `TraceError` at the first invalid line. */
   readonly chunks: AsyncIterable<OpChunk>;
 }
 

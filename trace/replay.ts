@@ -1,15 +1,15 @@
 /**
  * Replays a trace on a heap and measures both.
  *
- * Ops are replayed in stretches. The clock runs over a stretch, never over a single op, and everything else is done
- * between stretches: reading the trace, counting what is live, checking the heap.
+ * Ops are replayed in stretches. A stretch is timed as a whole. The trace is read, live bytes are counted and the heap is
+ * checked between stretches, so these are not in the time.
  *
  *     chunk   |------------------------------------------------------|
  *     stretch |-----------------------------|------------------------|
  *                                           an op that failed
  *
- * When a heap was fullest is known only once the trace is over. So a replay tells after which op it was, and to look at
- * the heap then, the ops up to there are replayed again, on another new heap: the same ops make the same heap.
+ * The moment when most bytes are live is known only at the end of the trace. A replay returns the op after which it was. To
+ * look at the heap at that moment, the ops up to there are replayed again on another new heap.
  */
 
 import { GuardedHeap, type ReplayHeap } from "./guard.ts";
@@ -20,8 +20,8 @@ export type { ReplayHeap } from "./guard.ts";
 
 export interface ReplayOptions {
   /**
-   * Prove the heap's invariants every so many ops (1 or more) and at the end, fill every block and verify what it
-   * holds. Unless given, neither.
+   * Prove the heap's invariants after each so many ops (1 or more) and at the end; fill every block and verify its
+   * contents. If it is left out, nothing is checked.
    */
   readonly check?: number;
   /** Called between chunks with the number of ops replayed so far. */

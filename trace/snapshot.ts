@@ -3,9 +3,9 @@
  *
  *     footprint = live + internal + external + overhead
  *
- *     live       what the program asked for
- *     internal   usable bytes of blocks in use beyond what was asked for: sizes rounded up
- *     external   free blocks and free slots: there, but in pieces
+ *     live       the requested bytes
+ *     internal   usable bytes of blocks in use beyond the requested ones: sizes are rounded up
+ *     external   free blocks and free slots
  *     overhead   the rest: headers of blocks and slabs, the heap's metadata before the first block and after the last
  */
 
@@ -38,8 +38,8 @@ export interface Snapshot {
 
 /**
  * Walks the heap. Cost: linear in its blocks, in time and in what is kept (9 bytes an entry).
- * @param op how many ops have been replayed
- * @param liveBytes what the program has asked for and not freed
+ * @param op number of ops that have been replayed
+ * @param liveBytes requested bytes of the live blocks
  */
 export function takeSnapshot(
   heap: Pick<Heap, "walk" | "stats">,

@@ -21,7 +21,7 @@ export interface SiteCalls extends SiteBlocks {
   readonly lifetimes: number;
 }
 
-/** What a trace allocates. Sizes are bytes as the program asked for them. */
+/** What a trace allocates. Sizes are the requested bytes. */
 export interface Usage {
   readonly sites: CallSites;
   readonly ops: number;

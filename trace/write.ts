@@ -78,8 +78,8 @@ export function traceText(
 }
 
 /**
- * The first `ops` ops (all, where there are fewer). What is live then stays live, so the shorter trace is as right as
- * the whole one. Ends the reading of `chunks`.
+ * Returns the first `ops` ops, or all if there are fewer. Blocks that are live after them stay live. Stops reading
+ * `chunks`.
  */
 export async function firstOps(chunks: AsyncIterable<OpChunk>, ops: number): Promise<OpChunk[]> {
   const taken: OpChunk[] = [];

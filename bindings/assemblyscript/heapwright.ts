@@ -1,9 +1,9 @@
-// AssemblyScript's memory manager, taken from heapwright's heap.wasm; the garbage collector stays its own:
+// AssemblyScript's memory manager, from heapwright's heap.wasm. The garbage collector stays AssemblyScript's:
 //
 //   asc --runtime node_modules/heapwright/bindings/assemblyscript/heapwright
 //
-// The collector keeps a word before each of its objects that says how long it is. So a request asks for 8 bytes more than it
-// was asked for; what it answers is 8-byte aligned.
+// The collector stores the size of each object in a word before it. So each request is made 8 bytes larger, and pointers are
+// 8-byte aligned.
 
 import "rt/itcms";
 

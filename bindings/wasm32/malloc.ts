@@ -40,7 +40,7 @@ function isEmscripten(): bool {
 const EINVAL: i32 = 28;
 const ENOMEM: i32 = 48;
 
-/** Creates the heap, behind the memory that other code has grown before. Returns whether it succeeded. */
+/** Creates the heap after the memory that other code has grown before. Returns whether it succeeded. */
 function begin(): bool {
   const isGrown: bool = heapEnd != 0 && below(heapEnd, memoryEnd());
   return create(isGrown ? memoryEnd() : heapBase, 0, -1, 0, DEFAULT_SMALL) == OK;

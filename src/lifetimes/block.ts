@@ -8,8 +8,9 @@ import { dispose } from "./dispose.ts";
 /**
  * A block that is freed when it is disposed of: at the end of the code block that declares it with `using`, or by `dispose`.
  *
- * It is freed once, whatever is thrown before. Its pointer is not available afterwards. Don't free its pointer manually and
- * don't `reset` the heap before it is disposed of, or it will be freed twice. A block that is never disposed of is never freed.
+ * It is freed once, even if an error is thrown before. Then its pointer is no longer available. Don't free its pointer manually
+ * and don't `reset` the heap before it is disposed of, or it will be freed twice. A block that is never disposed of is never
+ * freed.
  *
  * @example
  * ```ts

@@ -31,7 +31,7 @@ test("reports a block that is returned twice", async () => {
   }
   const result = await replayOf(new Twice(), traceOf("a 0 8", "a 1 8"), { check: 9 });
   expect(result.firstFailure).toMatch(
-    /^line 6 \(a 1 8\): block \d+ was given out while it was live/,
+    /^line 6 \(a 1 8\): block \d+ was allocated while it was live/,
   );
 });
 
@@ -76,7 +76,7 @@ test("reports a misaligned block, and one that is too small", async () => {
     }
   }
   const small = await replayOf(new Small(), traceOf("a 0 17"), { check: 9 });
-  expect(small.firstFailure).toMatch(/block \d+ holds 16 bytes; 17 were asked for/);
+  expect(small.firstFailure).toMatch(/block \d+ holds 16 bytes; 17 were requested/);
 });
 
 test("reports blocks in use after all were freed", async () => {

@@ -2,9 +2,9 @@
 
 import binaryen from "binaryen";
 import { describe, expect, it } from "vitest";
-import { Reader, readModule } from "../../cli/sections.ts";
-import { archive } from "../../tools/build/archive.ts";
-import { objectFile } from "../../tools/build/object.ts";
+import { Reader, readModule } from "../../../cli/sections.ts";
+import { archive } from "../../../tools/build/archive.ts";
+import { objectFile } from "../../../tools/build/object.ts";
 
 /** A module in the text format as an object with every import and export under its own name. */
 function objectOf(text: string): Uint8Array {
