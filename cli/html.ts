@@ -13,6 +13,7 @@ import type { Context } from "./context.ts";
 import { addMoreHelp } from "./help.ts";
 import {
   FITS,
+  SettingError,
   TRACE_HELP,
   listOf,
   oneOf,
@@ -23,7 +24,6 @@ import {
   type FitName,
 } from "./options.ts";
 import { bytes, plural, traceName } from "./report.ts";
-import { SettingError } from "./run.ts";
 import { openInputs } from "./traces.ts";
 
 interface ReportOptions {
