@@ -10,7 +10,7 @@ export const ENGINES: Round = {
   "JavaScript engine": async () => (await import("./js-engine.ts")).buildJsEngine(),
   "heap.wasm": async () => (await import("./wasm.ts")).buildHeap(),
   "heap.shared.wasm": async () => (await import("./wasm.ts")).buildSharedHeap(),
-  "heap.threads.wasm": async () => (await import("./wasm.ts")).buildThreadsHeap(),
+  "threads with the inspector": async () => (await import("./wasm.ts")).buildThreadsDebugHeap(),
 };
 
 export const LIBRARY: Round = {
@@ -20,8 +20,7 @@ export const LIBRARY: Round = {
 /** The library and the command line run without these. The longest come first. */
 export const OTHERS: Round = {
   "heap.debug.wasm": async () => (await import("./wasm.ts")).buildDebugHeap(),
-  "threads and inspector, for tests": async () =>
-    (await import("./wasm.ts")).buildThreadsDebugHeap(),
+  "heap.threads.wasm": async () => (await import("./wasm.ts")).buildThreadsHeap(),
   "pinned layout, for tests": async () => (await import("./wasm.ts")).buildPinnedHeap(),
   "library for Emscripten": async () => (await import("./wasm32.ts")).buildEmscripten(),
   "library for wasm32": async () => (await import("./wasm32.ts")).buildWasi(),

@@ -245,7 +245,7 @@ export async function buildThreadsHeap(): Promise<void> {
   write("dist/heap.threads.wasm", (await build([...ENGINE, ...THREADS], true, THREADED)).binary);
 }
 
-/** For tests: the same with the inspector. */
+/** The same with the inspector: what heapwright/threads contains. */
 export async function buildThreadsDebugHeap(): Promise<void> {
   const { binary } = await build([...DEBUG, ...THREADS], true, THREADED);
   write(`${GENERATED}/heap.threads.debug.wasm`, binary);
