@@ -449,7 +449,7 @@ function allocateSmall(room: i32, size: i32, alignment: i32): i32 {
     return p;
   }
   makeCurrent(c, slab);
-  return allocateFromSlab(slab);
+  return allocateFromSlab(c, slab);
 }
 
 /** SHARED: the same with the lock, if no slab of this thread has a free slot. */
@@ -473,7 +473,7 @@ function allocateSmallLocked(c: i32, size: i32, alignment: i32): i32 {
 function allocateUnlocked(c: i32, slab: i32): i32 {
   unlockHeap();
   makeCurrent(c, slab);
-  return allocateFromSlab(slab);
+  return allocateFromSlab(c, slab);
 }
 
 /** Allocates an empty slab for a class; or 0. `needed`: size of a block that would serve the request instead. */
@@ -527,7 +527,7 @@ function allocateLargerSlot(c: i32, alignment: i32): i32 {
       makeCurrent(larger, slab);
     }
     if (!isSlabHeader(slab)) corrupt();
-    return allocateFromSlab(slab);
+    return allocateFromSlab(larger, slab);
   }
   return fail(OUT_OF_MEMORY);
 }

@@ -198,14 +198,12 @@ export function slotsEnd(slab: i32): i32 {
 
 /** The class of a slab; if SHARED the record of this thread. */
 export function classOf(slab: i32): i32 {
-  if (SHARED) return classAt((kindOf(slab) & CLASS) >>> CLASS_UNIT);
-  return heap + ((kindOf(slab) & CLASS) << (CLASS_SHIFT - CLASS_UNIT));
+  return classAt(0) + ((kindOf(slab) & CLASS) << (CLASS_SHIFT - CLASS_UNIT));
 }
 
 /** KIND of a slab of class `c`, with its reciprocal or 0. */
 export function kindFor(c: i32, reciprocal: i32): i32 {
-  if (SHARED) return (reciprocal << KIND_SHIFT) | ((c - classAt(0)) >>> (CLASS_SHIFT - CLASS_UNIT));
-  return (reciprocal << KIND_SHIFT) | ((c - heap) >>> (CLASS_SHIFT - CLASS_UNIT));
+  return (reciprocal << KIND_SHIFT) | ((c - classAt(0)) >>> (CLASS_SHIFT - CLASS_UNIT));
 }
 
 export function isCurrent(slab: i32): bool {
@@ -253,10 +251,10 @@ export function hasFreeSlot(slab: i32): bool {
   return slab != noSlab() && firstFreeSlot(slab) < slotCount(slab);
 }
 
-/** Allocates the lowest free slot of a slab that has one. */
-export function allocateFromSlab(slab: i32): i32 {
+/** Allocates the lowest free slot of a slab of class `c` that has one. */
+export function allocateFromSlab(c: i32, slab: i32): i32 {
   const slot: i32 = firstFreeSlot(slab);
-  const bytes: i32 = slotSize(classOf(slab));
+  const bytes: i32 = slotSize(c);
   const p: i32 = baseOf(slab) + multiply(slot, bytes);
   if (!endsInSlab(p, bytes, slab)) corrupt();
   if (SHARED) flipBit(bitsOf(slab), slot);
@@ -288,10 +286,7 @@ export function makeCurrent(c: i32, slab: i32): void {
   setKind(slab, kindOf(slab) | CURRENT);
   setCurrentSlab(c, slab);
   // Other threads may have freed slots before it was marked, and their hint may be gone.
-  if (SHARED && hasFreeSlot(before)) {
-    setKind(before, kindFor(c, reciprocalOf(c)));
-    append(c, before);
-  }
+  if (SHARED && hasFreeSlot(before)) unmarkFull(c, before);
 }
 
 /** Stops with CORRUPT if `slab` is not the header of a slab of class `c`. */
@@ -346,20 +341,29 @@ export function freeSlot(p: i32, slab: i32): i32 {
 /** The same for a slab that was full or becomes empty, and for an invalid pointer. */
 function freeSlotSlowly(p: i32, slab: i32): i32 {
   if (!isMapped(slab)) corrupt();
+  return freeOwnSlot(p, slab);
+}
+
+/** Frees the slot at `p` of a slab of this thread, if it is in use. */
+function freeOwnSlot(p: i32, slab: i32): i32 {
   const code: i32 = slotError(p, slab);
   if (code != OK) return report(code);
   const c: i32 = classOf(slab);
-  if (isFull(slab)) {
-    setKind(slab, kindFor(c, reciprocalOf(c)));
-    append(c, slab);
-  }
-  flipBit(bitsOf(slab), slotIn(multiply(p - baseOf(slab), reciprocalOf(c))));
-  if (isEmpty(slab) && firstPartial(c) != slab) keepOrRelease(c, slab);
+  flipBit(bitsOf(slab), slotIn(multiply(p - baseOf(slab), reciprocalOf(c)))); // SHARED: the commit
+  if (isFull(slab)) unmarkFull(c, slab);
+  keepOrRelease(c, slab);
   return OK;
 }
 
-/** Puts an empty slab first in its list, or releases it if there is an empty one already. */
+/** Puts a slab that was marked as full into the list. */
+function unmarkFull(c: i32, slab: i32): void {
+  setKind(slab, kindFor(c, reciprocalOf(c)));
+  append(c, slab);
+}
+
+/** If a slab in the list is empty: puts it first there, or releases it if there is an empty one already. */
 function keepOrRelease(c: i32, slab: i32): void {
+  if (!isEmpty(slab) || isCurrent(slab) || firstPartial(c) == slab) return;
   unlink(c, slab);
   const head: i32 = firstPartial(c);
   if (!isPlace(head)) corrupt();
@@ -800,16 +804,7 @@ function freeSlotShared(p: i32, slab: i32): i32 {
   const group: i32 = slab & -GROUP;
   if (!isPlace(slab)) corrupt();
   if (ownerOf(group) != me) return report(freeOthers(p, slab, group));
-  const code: i32 = slotError(p, slab);
-  if (code != OK) return report(code);
-  const c: i32 = classOf(slab);
-  flipBit(bitsOf(slab), slotIn(multiply(p - baseOf(slab), reciprocalOf(c)))); // the commit
-  if (isFull(slab)) {
-    setKind(slab, kindFor(c, reciprocalOf(c)));
-    append(c, slab);
-  }
-  if (isEmpty(slab) && !isCurrent(slab) && firstPartial(c) != slab) keepOrRelease(c, slab);
-  return OK;
+  return freeOwnSlot(p, slab);
 }
 
 /** Frees a slot of a slab that this thread does not own. Never waits. */
@@ -857,12 +852,10 @@ export function noticeIn(group: i32): bool {
     const slab: i32 = headerAt(group, trailingZeros(dirty));
     const c: i32 = classOf(slab);
     if (isFull(slab) && hasFreeSlot(slab)) {
-      setKind(slab, kindFor(c, reciprocalOf(c)));
-      append(c, slab);
+      unmarkFull(c, slab);
       found = true;
     }
-    if (isFull(slab) || isCurrent(slab) || !isEmpty(slab)) continue;
-    if (firstPartial(c) != slab) keepOrRelease(c, slab);
+    if (!isFull(slab)) keepOrRelease(c, slab);
   }
   return found;
 }
