@@ -127,7 +127,7 @@ export class Heap implements HeapLike {
 
   /** @internal The engine, for an entry that calls more of its functions. */
   get engineInUse(): Engine {
-    return this.#engine;
+    return Heap.#self(this).#engine;
   }
 
   /** `heap` itself; throws if a method was called without its heap. */

@@ -151,7 +151,7 @@ describe("heapwright link", () => {
     ]);
     expect(WebAssembly.Module.exports(module).map(({ name }) => name)).toEqual(["run", "memory"]);
     expect(said).toMatch(
-      /app\.wasm\s[\d.]+ K?i?B\s\+\sheap\s[\d.]+ KiB\s=\s.*linked\.wasm\s[\d.]+ KiB\n/,
+      /app\.wasm\s[\d.]+ K?i?B\s\+\sheap\s[\d.]+ KiB\s->\s.*linked\.wasm\s[\d.]+ KiB\n/,
     );
     expect(said).toContain('bound   malloc, free, realloc of "env"\n');
     expect(said).toContain("memory  the module's own\n");
