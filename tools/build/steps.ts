@@ -1,5 +1,5 @@
-// The steps of the build. A step runs in a process of its own: `tsx tools/build/steps.ts NAME`. Steps of one round read nothing
-// that another one of the round writes. Each imports only what it needs: loading the compilers takes a second.
+// The steps of the build. Each runs in a process of its own; `npx tsx tools/build/steps.ts NAME` runs one alone. Steps of one
+// round read nothing that another one of the round writes. Each imports only what it needs.
 
 import { pathToFileURL } from "node:url";
 
