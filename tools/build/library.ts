@@ -18,7 +18,7 @@ import {
   readFileSync,
   writeFileSync,
 } from "node:fs";
-import { basename } from "node:path";
+import { join, relative } from "node:path";
 import { build, type BuildOptions, type Plugin } from "esbuild";
 import { buildReport } from "./report.ts";
 
@@ -112,16 +112,12 @@ export async function buildLibrary(): Promise<void> {
 const sharedModules: Plugin = {
   name: "shared-modules",
   setup({ onResolve }) {
-    onResolve(
-      { filter: /\/(library\.ts|wasm\.ts|wasm\.js|threads-wasm\.js|js-engine\.js)$/ },
-      ({ path, kind }) => {
-        const found = Object.keys(MODULES).find((name) =>
-          path.endsWith(`/${basename(MODULES[name]!)}`),
-        );
-        if (kind === "entry-point" || found === undefined) return undefined;
-        return { path: `./${found}.js`, external: true };
-      },
-    );
+    onResolve({ filter: /\.(ts|js)$/ }, ({ path, kind, resolveDir }) => {
+      if (kind === "entry-point") return undefined;
+      const source = relative(process.cwd(), join(resolveDir, path));
+      const found = Object.keys(MODULES).find((name) => MODULES[name] === source);
+      return found === undefined ? undefined : { path: `./${found}.js`, external: true };
+    });
   },
 };
 

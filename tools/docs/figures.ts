@@ -52,6 +52,8 @@ export const FIGURES: Readonly<Record<string, Figure>> = {
   ...NATIVE,
   ...SAMPLES,
   "limit of heap.wasm": { text: () => limitOf("dist/heap.wasm") },
+  "limit of heap.threads.wasm": { text: () => limitOf("dist/heap.threads.wasm") },
+  "limit of heapwright/record": { text: () => limitOf("dist/record.js") },
   "limit of the library": { text: () => limitOf("dist/library.js") },
   "limit of heapwright/inline": { text: () => limitOf("dist/inline.js") },
   "limit of heapwright/js": { text: () => limitOf("dist/js.js") },
