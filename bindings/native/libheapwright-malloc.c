@@ -224,7 +224,7 @@ static struct totals count_all(void) {
     all.at_end += free_at_end(heap);
     all.free += free_at_end(heap);
     for (u32 p = HW_FIRST; p != hw_top(heap); p += hw_sizeOf(heap, p)) {
-      if (!hw_leadsOn(p, hw_sizeOf(heap, p), hw_top(heap))) hw_corrupt(heap);
+      if (!hw_endsBy(p, hw_sizeOf(heap, p), hw_top(heap))) hw_corrupt(heap);
       if ((hw_header(heap, p) & HW_IN_USE) != 0) continue;
       all.free += hw_sizeOf(heap, p);
       all.free_blocks++;

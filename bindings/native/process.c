@@ -401,7 +401,7 @@ static size_t free_pages(hw_heap *heap, bool returns, u32 *blocks) {
   for (u32 p = HW_FIRST; p != hw_top(heap); count++) {
     const u32 h = hw_header(heap, p);
     const u32 size = hw_sizeIn(h);
-    if (!hw_leadsOn(p, size, hw_top(heap))) hw_corrupt(heap);
+    if (!hw_endsBy(p, size, hw_top(heap))) hw_corrupt(heap);
     char *from;
     const size_t whole = (h & HW_IN_USE) == 0 ? free_pages_of(heap, p, size, &from) : 0;
     if (whole > 0 && returns) madvise(from, whole, MADV_DONTNEED);
