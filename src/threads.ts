@@ -332,9 +332,13 @@ export interface StartOptions extends ThreadOptions {
 
 /** What `Worker` of `node:worker_threads` has, for projects without its typings. */
 export interface NodeWorker {
+  /** Calls the listener at each event of this name. */
   on(event: string, listener: (value: any) => void): unknown;
+  /** Calls the listener at the next event of this name. */
   once(event: string, listener: (value: any) => void): unknown;
+  /** Sends a copy of a value to the worker. */
   postMessage(value: unknown): void;
+  /** Stops the worker where it is; resolves with its exit code. */
   terminate(): Promise<number>;
 }
 
@@ -398,13 +402,21 @@ export function startWorker(heap: Heap, url: URL | string, options: StartOptions
   return { worker, thread, ended };
 }
 
+/** What a worker was given. */
+export interface Attached {
+  /** The heap, which this thread has joined. */
+  readonly heap: Heap;
+  /** What `startWorker` was given. */
+  readonly data: unknown;
+}
+
 /**
  * In a worker that `startWorker` has started: joins the heap.
  *
  * @returns The heap, and the `data` that `startWorker` was given.
  * @throws {HeapError} `BAD_OPTIONS` if the worker was started in another way; otherwise as `Heap.attach` does.
  */
-export function attachWorker(): { heap: Heap; data: unknown } {
+export function attachWorker(): Attached {
   const passed = node()?.workerData as { heapwright?: Ticket; data?: unknown } | null | undefined;
   if (passed?.heapwright === undefined)
     throw new HeapError(
