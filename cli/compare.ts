@@ -10,18 +10,19 @@ import {
   FITS,
   TRACE_HELP,
   addMemoryOptions,
+  addSettingLists,
+  combinationsOf,
   heapOf,
   listOf,
   oneOf,
   optionTexts,
-  parseBytesOrAuto,
-  parseSmall,
   parseTraces,
   type EngineName,
   type FitName,
   type MemoryName,
   type OptionName,
   type Setting,
+  type SettingLists,
 } from "./options.ts";
 import type { Progress } from "./progress.ts";
 import { bytes, count, duration, percent, plural, table, wrap, type Column } from "./report.ts";
@@ -38,11 +39,8 @@ import {
 import type { Terminal } from "./terminal.ts";
 import { openInputs, type Input } from "./traces.ts";
 
-interface CompareOptions {
+interface CompareOptions extends SettingLists {
   readonly engine: EngineName[];
-  readonly fit: FitName[];
-  readonly margin: (number | "auto")[];
-  readonly small: (number | "auto")[];
   readonly memory: MemoryName;
   readonly limit?: number;
   readonly json?: true;
@@ -104,22 +102,8 @@ export function compareCommand(command: Command, context: Context): void {
       new Option("--engine <list>", "engines: wasm, js, auto")
         .argParser(listOf(oneOf(ENGINES)))
         .default(["auto"], "auto"),
-    )
-    .addOption(
-      new Option("--fit <list>", "policies: best, first, next")
-        .argParser(listOf(oneOf(FITS)))
-        .default([...FITS], "all"),
-    )
-    .addOption(
-      new Option("--margin <list>", "extra bytes to take when the break moves, or auto")
-        .argParser(listOf(parseBytesOrAuto))
-        .default(["auto"], "auto"),
-    )
-    .addOption(
-      new Option("--small <list>", "largest sizes that slabs serve; 0 for none, or auto")
-        .argParser(listOf(parseSmall))
-        .default(["auto"], "auto"),
     );
+  addSettingLists(command, FITS, "all");
   addMemoryOptions(command).option(
     "--json",
     "print one JSON object per setting, one per line, in the order of the table",
@@ -146,11 +130,7 @@ function settingsOf(options: CompareOptions): Setting[] {
   const plain = { fit: "best", margin: "auto", small: "auto", memory, limit } as const;
   const engines = new Set(options.engine.map((engine) => heapOf({ ...plain, engine }).engine));
   return [...engines].flatMap((engine) =>
-    options.fit.flatMap((fit) =>
-      options.margin.flatMap((margin) =>
-        options.small.map((small) => ({ engine, fit, margin, small, memory, limit })),
-      ),
-    ),
+    combinationsOf(options).map((combination) => ({ engine, ...combination, memory, limit })),
   );
 }
 

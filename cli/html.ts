@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 
-import { Option, type Command } from "commander";
+import type { Command } from "commander";
 
 import { DATA_MARK, DATA_VERSION, dataElements, type ReportRun } from "../report/data.ts";
 import { packProgram } from "../report/pack.ts";
@@ -12,25 +12,20 @@ import { openTrace } from "../trace/read.ts";
 import type { Context } from "./context.ts";
 import { addMoreHelp } from "./help.ts";
 import {
-  FITS,
   SettingError,
   TRACE_HELP,
-  listOf,
-  oneOf,
+  addSettingLists,
+  combinationsOf,
+  limitOption,
   optionTexts,
-  parseBytesOrAuto,
-  parseLimit,
   parseTraces,
-  type FitName,
+  type SettingLists,
 } from "./options.ts";
 import { bytes, plural, traceName } from "./report.ts";
 import { openInputs } from "./traces.ts";
 
-interface ReportOptions {
+interface ReportOptions extends SettingLists {
   readonly output: string;
-  readonly fit: FitName[];
-  readonly margin: (number | "auto")[];
-  readonly small: (number | "auto")[];
   readonly limit?: number;
   readonly title?: string;
 }
@@ -42,7 +37,7 @@ const HELP = {
     "heapwright report program.rep.gz --margin auto,0 -o margins.html",
   ],
   paragraphs: [
-    "The page is one file. It needs no network, and opens from disk: it has the traces and the heap's engine inside, and replays them in the browser.",
+    "The page is one file. It needs no network, and opens from disk. It contains the traces and the heap's engine, and replays them in the browser.",
     "A list has commas between its values. Every combination of the values is a run of every trace, and the page compares any two runs.",
     ...TRACE_HELP,
   ],
@@ -53,23 +48,8 @@ export function reportCommand(command: Command, { progress, print }: Context): v
     .description("write a page that replays traces, to see the heap at any moment")
     .argument("<trace...>", "traces: .rep, .rep.gz, or - for standard input", parseTraces)
     .option("-o, --output <file>", "the file to write", "report.html")
-    .option("--title <text>", "the title of the page")
-    .addOption(
-      new Option("--fit <list>", "policies: best, first, next")
-        .argParser(listOf(oneOf(FITS)))
-        .default(["best"], "best"),
-    )
-    .addOption(
-      new Option("--margin <list>", "extra bytes to take when the break moves, or auto")
-        .argParser(listOf(parseBytesOrAuto))
-        .default(["auto"], "auto"),
-    )
-    .addOption(
-      new Option("--small <list>", "largest sizes that slabs serve; 0 for none, or auto")
-        .argParser(listOf(parseBytesOrAuto))
-        .default(["auto"], "auto"),
-    )
-    .option("--limit <bytes>", "most bytes that the heap may take", parseLimit);
+    .option("--title <text>", "the title of the page");
+  addSettingLists(command, ["best"], "best").addOption(limitOption());
   addMoreHelp(command, HELP).action(async (files: string[], options: ReportOptions) => {
     const inputs = await openInputs(files);
     progress.start(inputs.length, inputs[0]!.label);
@@ -101,17 +81,11 @@ export function reportCommand(command: Command, { progress, print }: Context): v
 }
 
 /** A run for each trace and each combination of settings. A name has what differs from run to run. */
-function runsOf(
-  names: readonly string[],
-  { fit, margin, small, limit }: ReportOptions,
-): ReportRun[] {
-  const settings = fit.flatMap((eachFit) =>
-    margin.flatMap((eachMargin) =>
-      small.map((eachSmall) => ({ fit: eachFit, margin: eachMargin, small: eachSmall, limit })),
-    ),
-  );
+function runsOf(names: readonly string[], options: ReportOptions): ReportRun[] {
+  const { fit, margin, small, limit } = options;
   return names.flatMap((name, trace) =>
-    settings.map((setting): ReportRun => {
+    combinationsOf(options).map((combination): ReportRun => {
+      const setting = { ...combination, limit };
       const texts = optionTexts({ ...setting, engine: "js", memory: "wasm" });
       const varying = [
         ...(fit.length > 1 ? [texts.fit!] : []),

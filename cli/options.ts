@@ -71,7 +71,51 @@ export function addMemoryOptions(command: Command): Command {
         .choices(MEMORIES)
         .default("wasm"),
     )
-    .option("--limit <bytes>", "largest size of the heap, 4G at most", parseLimit);
+    .addOption(limitOption());
+}
+
+export function limitOption(): Option {
+  return new Option("--limit <bytes>", "largest size of the heap, 4G at most").argParser(
+    parseLimit,
+  );
+}
+
+/** The values of settings that a verb combines. */
+export interface SettingLists {
+  readonly fit: readonly FitName[];
+  readonly margin: readonly (number | "auto")[];
+  readonly small: readonly (number | "auto")[];
+}
+
+/** Adds the options with these values. `fits` are the policies without `--fit`; the help shows them as `shown`. */
+export function addSettingLists(
+  command: Command,
+  fits: readonly FitName[],
+  shown: string,
+): Command {
+  return command
+    .addOption(
+      new Option("--fit <list>", "policies: best, first, next")
+        .argParser(listOf(oneOf(FITS)))
+        .default(fits, shown),
+    )
+    .addOption(
+      new Option("--margin <list>", "extra bytes to take when the break moves, or auto")
+        .argParser(listOf(parseBytesOrAuto))
+        .default(["auto"], "auto"),
+    )
+    .addOption(
+      new Option("--small <list>", "largest sizes that slabs serve; 0 for none, or auto")
+        .argParser(listOf(parseSmall))
+        .default(["auto"], "auto"),
+    );
+}
+
+/** Every combination of the values. */
+export function combinationsOf(lists: SettingLists): Pick<Setting, "fit" | "margin" | "small">[] {
+  return lists.fit.flatMap((fit) =>
+    lists.margin.flatMap((margin) => lists.small.map((small) => ({ fit, margin, small }))),
+  );
 }
 
 /**
@@ -102,7 +146,7 @@ export function parseBytesOrAuto(text: string): number | "auto" {
 const LEAST_LIMIT = 4096;
 const MOST_SMALL = 1008;
 
-export function parseLimit(text: string): number {
+function parseLimit(text: string): number {
   const bytes = parseBytes(text);
   if (bytes < LEAST_LIMIT) throw new InvalidArgumentError("Expected at least 4K.");
   return bytes;

@@ -87,6 +87,7 @@ describe("heapwright", () => {
     [["replay", "--limit", "4095", good], "'4095' is invalid. Expected at least 4K."],
     [["replay", "--small", "1009", good], "Expected at most 1008 bytes, or auto."],
     [["compare", "--small", "0,2K", good], "Expected at most 1008 bytes, or auto."],
+    [["report", "--small", "0,2K", good], "Expected at most 1008 bytes, or auto."],
     [["replay", "--check", "0", good], "'0' is invalid. Expected a number of ops, 1 or more."],
     [["replay", "-", good, "-"], "Standard input can be named once."],
     [["compare", "-", "-"], "Standard input can be named once."],
