@@ -179,24 +179,6 @@ function zstd(file: string): NodeJS.ReadWriteStream {
   );
 }
 
-/** A tree of call sites: gives equal stacks the same one. */
-class SiteTree {
-  readonly #children = new Map<string, number>();
-  readonly #sites: CallSites;
-
-  constructor(sites: CallSites) {
-    this.#sites = sites;
-  }
-
-  /** The call site of a frame that `caller` calls. */
-  of(caller: number, text: string): number {
-    const key = `${caller} ${text}`;
-    let site = this.#children.get(key);
-    if (site === undefined) this.#children.set(key, (site = this.#sites.add(caller, text)));
-    return site;
-  }
-}
-
 const hex = (text: string | undefined): number => Number.parseInt(text ?? "", 16);
 
 /**
@@ -248,7 +230,6 @@ const HEAPTRACK_LACKS = [
 ];
 
 function heaptrackRaw({ recording, sites }: Target, frames: Map<number, Frames>): Format {
-  const tree = new SiteTree(sites);
   const siteOf = [0];
   return {
     name: "heaptrack (raw)",
@@ -256,12 +237,9 @@ function heaptrackRaw({ recording, sites }: Target, frames: Map<number, Frames>)
     line: (line) => {
       const [kind, first, second, third] = line.split(" ");
       switch (kind) {
-        case "t": {
-          let site = siteOf[hex(second)] ?? 0;
-          for (const text of frames.get(hex(first))?.toReversed() ?? []) site = tree.of(site, text);
-          siteOf.push(site);
+        case "t":
+          siteOf.push(sites.ofStack(frames.get(hex(first)) ?? [], siteOf[hex(second)]));
           return true;
-        }
         case "+":
           recording.site = siteOf[hex(second)] ?? 0;
           recording.allocate(MALLOC, hex(third), hex(first));
@@ -284,7 +262,6 @@ function heaptrackInterpreted(
   { recording, sites }: Target,
   textOf: (line: string) => string,
 ): Format {
-  const tree = new SiteTree(sites);
   const texts = [""];
   const frames: string[][] = [[]];
   const siteOf = [0];
@@ -314,12 +291,9 @@ function heaptrackInterpreted(
           frames.push(found.length > 0 ? found : [frameText(file || `0x${ip}`)]);
           return true;
         }
-        case "t": {
-          let site = siteOf[hex(fields[2])] ?? 0;
-          for (const text of frames[hex(fields[1])]?.toReversed() ?? []) site = tree.of(site, text);
-          siteOf.push(site);
+        case "t":
+          siteOf.push(sites.ofStack(frames[hex(fields[1])] ?? [], siteOf[hex(fields[2])]));
           return true;
-        }
         case "a":
           classes.push({ size: hex(fields[1]), site: siteOf[hex(fields[2])] ?? 0, live: [] });
           return true;
@@ -353,7 +327,6 @@ function heaptrackInterpreted(
  *     @ ./app:(main+0x12)[0x11b2] - 0x55accf0174a0
  */
 function mtrace({ recording, sites }: Target): Format {
-  const tree = new SiteTree(sites);
   let pending = { id: -1, from: 0 };
   return {
     name: "mtrace",
@@ -365,7 +338,7 @@ function mtrace({ recording, sites }: Target): Format {
       const match = /^@ (.*?) ?([-+<>!]) (?:0x)?([\da-f]+)(?: (?:0x)?([\da-f]+))?$/.exec(line);
       if (match === null) return false;
       const [, caller, kind, address, size] = match;
-      recording.site = caller === "" ? 0 : tree.of(0, frameText(callerName(caller!)));
+      recording.site = caller === "" ? 0 : sites.ofStack([frameText(callerName(caller!))]);
       switch (kind) {
         case "+":
           recording.allocate(MALLOC, hex(address), hex(size));
@@ -395,7 +368,6 @@ function callerName(caller: string): string {
 
 /** ltrace's text: `malloc(100) = 0x5581`, with or without process, time and calling file; a nested call splits a line in two. */
 function ltrace({ recording, sites }: Target): Format {
-  const tree = new SiteTree(sites);
   const threads = new Map<string, number>();
   /** By process: the beginnings of calls that have not returned. */
   const open = new Map<string, string[]>();
@@ -427,7 +399,7 @@ function ltrace({ recording, sites }: Target): Format {
         .split(",")
         .map((each) => Number(each.trim() === "nil" ? 0 : each));
       const result = returned!.startsWith("0x") ? Number(returned) : 0;
-      recording.site = file === undefined ? 0 : tree.of(0, frameText(file));
+      recording.site = file === undefined ? 0 : sites.ofStack([frameText(file)]);
       if (name === "free") {
         recording.site = 0;
         if (first === 0 || Number.isNaN(first)) recording.freeNull();

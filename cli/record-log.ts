@@ -182,29 +182,10 @@ function readStacks(path: string, sites: CallSites): Map<number, number> {
     at += 1 + count;
   }
   const frames = framesOf(addresses, modules);
-  const numbers = new Map<string, number>();
-  const numberOf = (text: string): number => {
-    const known = numbers.get(text) ?? numbers.size;
-    numbers.set(text, known);
-    return known;
-  };
-  /** By the caller's call site and the frame. */
-  const children = new Map<number, number>();
   const siteAt = new Map<number, number>();
   for (const { at, count } of stacks) {
     let site = 0;
-    for (let i = at + count; i > at; i -= 1) {
-      const texts = frames.get(words[i]!)!;
-      for (const text of texts.toReversed()) {
-        const key = site * 2 ** 26 + numberOf(text);
-        let child = children.get(key);
-        if (child === undefined) {
-          child = sites.add(site, text);
-          children.set(key, child);
-        }
-        site = child;
-      }
-    }
+    for (let i = at + count; i > at; i -= 1) site = sites.ofStack(frames.get(words[i]!)!, site);
     siteAt.set(at, site);
   }
   return siteAt;

@@ -35,8 +35,6 @@ export class Recorder {
   readonly #recording = new Recording((chunk) => this.#chunks.push(chunk));
   readonly #stackEvery: number;
   readonly #depth: number;
-  /** By the caller's call site and the frame. */
-  readonly #children = new Map<string, number>();
   readonly #began = performance.now();
   /** Bytes until the next stack. */
   #left: number;
@@ -125,17 +123,6 @@ export class Recorder {
     this.#left -= size;
     if (this.#left > 0) return;
     this.#left = this.#stackEvery;
-    recording.site = this.#siteHere();
-  }
-
-  #siteHere(): number {
-    let site = 0;
-    for (const text of framesOf(this.#depth).toReversed()) {
-      const key = `${site} ${text}`;
-      let child = this.#children.get(key);
-      if (child === undefined) this.#children.set(key, (child = this.#sites.add(site, text)));
-      site = child;
-    }
-    return site;
+    recording.site = this.#sites.ofStack(framesOf(this.#depth));
   }
 }

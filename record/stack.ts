@@ -45,4 +45,4 @@ function shortened(place: string): string {
 
 /** Functions of the recorder, which come first, under the names that engines give them. */
 const OWN_NAME =
-  /(^|[./ ])(framesOf|#?siteHere|#?before|allocated|reallocated|event|heapwrightRecorded)( \[as .*\])?$/;
+  /(^|[./ ])(framesOf|#?before|allocated|reallocated|event|heapwrightRecorded)( \[as .*\])?$/;

@@ -48,6 +48,8 @@ export class CallSites {
   #frames = new Uint32Array(64);
   readonly #texts: string[] = [];
   readonly #byText = new Map<string, number>();
+  /** By the caller's call site and the frame: the call sites that `ofStack` added. */
+  readonly #children = new Map<number, number>();
 
   /**
    * Adds a call site. Cost: constant.
@@ -56,11 +58,7 @@ export class CallSites {
    * @returns The number of the new call site.
    */
   add(parent: number, text: string): number {
-    let frame = this.#byText.get(text);
-    if (frame === undefined) {
-      frame = this.#texts.push(text) - 1;
-      this.#byText.set(text, frame);
-    }
+    const frame = this.#numberOf(text);
     const site = ++this.count;
     if (site >= this.#parents.length) {
       this.#parents = doubled(this.#parents);
@@ -69,6 +67,31 @@ export class CallSites {
     this.#parents[site] = parent;
     this.#frames[site] = frame;
     return site;
+  }
+
+  /**
+   * Returns the call site of a stack: the same one for equal stacks. Cost: linear in the frames.
+   * @param frames The frames as a trace has them, from the innermost out: see `frameText`.
+   * @param caller The call site that called the outermost frame, or 0 if there is none.
+   */
+  ofStack(frames: readonly string[], caller = 0): number {
+    let site = caller;
+    for (const text of frames.toReversed()) {
+      const key = site * 2 ** 26 + this.#numberOf(text);
+      let child = this.#children.get(key);
+      if (child === undefined) this.#children.set(key, (child = this.add(site, text)));
+      site = child;
+    }
+    return site;
+  }
+
+  #numberOf(text: string): number {
+    let frame = this.#byText.get(text);
+    if (frame === undefined) {
+      frame = this.#texts.push(text) - 1;
+      this.#byText.set(text, frame);
+    }
+    return frame;
   }
 
   /** The call site of the caller; 0 if there is none. */

@@ -120,6 +120,18 @@ test("a table of many call sites keeps each", () => {
   expect(sites.textOf(1000)).toBe("f5");
 });
 
+test("equal stacks have one call site, and share those of their callers", () => {
+  const sites = new CallSites();
+  const load = sites.ofStack(["load", "run", "main"]);
+  expect(sites.stackOf(load).map(({ name }) => name)).toEqual(["load", "run", "main"]);
+  expect(sites.ofStack(["load", "run", "main"])).toBe(load);
+  expect(sites.parentOf(sites.ofStack(["save", "run", "main"]))).toBe(sites.parentOf(load));
+  expect(sites.ofStack(["save"], sites.ofStack(["run", "main"]))).toBe(sites.count);
+  expect(sites.ofStack(["load"])).toBe(sites.count);
+  expect(sites.ofStack([], load)).toBe(load);
+  expect(sites.count).toBe(5);
+});
+
 test("the text of a frame is one line of limited length", () => {
   expect(frameText("main", "app.c:3")).toBe("main @ app.c:3");
   expect(frameText("two\nlines\t")).toBe("two lines");
