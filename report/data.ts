@@ -1,4 +1,4 @@
-/** What a report's page has inside: the runs, and the traces that they replay. */
+/** The data that a report's page contains: the runs, and the traces that they replay. */
 
 import type { PlayerSetting } from "./player.ts";
 
@@ -26,7 +26,7 @@ export const DATA_MARK = "<!-- data -->";
 
 /** The elements for the data. @param traces each packed, gzipped and in base64 */
 export function dataElements(data: ReportData, traces: readonly string[]): string {
-  // In a script element nothing may look like its end.
+  // The text of a script element must not contain its end tag.
   const json = JSON.stringify(data).replaceAll("<", "\\u003c");
   const elements = traces.map(
     (trace, at) => `<script type="text/plain" id="trace-${at}">${trace}</script>`,

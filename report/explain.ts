@@ -75,7 +75,7 @@ export function explain(player: Player, moment: number): Explanation {
   return { op, call: callText(player, op), sentences, accesses };
 }
 
-/** The accesses by word, in the order of the first to each; a word that is read and written stands twice. */
+/** The accesses by word, in the order of the first to each; a word that is read and written has two entries. */
 function collect(noted: readonly number[]): Pick<Access, "isWrite" | "address" | "bytes">[] {
   const seen = new Map<number, Pick<Access, "isWrite" | "address" | "bytes">>();
   for (let i = 0; i < noted.length; i += 3) {
@@ -94,7 +94,7 @@ function collect(noted: readonly number[]): Pick<Access, "isWrite" | "address" |
   return [...seen.values()];
 }
 
-/** What of the heap before an op its explanation needs. */
+/** Facts about the heap before an op, for its explanation. */
 class Facts {
   readonly top: number;
   readonly topEnd: number;

@@ -297,7 +297,7 @@ function drawNear(
     const left = pixel(from[i]!);
     const right = pixel(to[i]!);
     line.fill(palette[kinds[i]!]!, left, right);
-    // A darker edge tells neighbours apart, if there is room for it.
+    // A darker edge separates neighbours, if there is room for it.
     if (right - left >= 3 && from[i]! >= start) line[left] = darker(palette[kinds[i]!]!);
   }
 }

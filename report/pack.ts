@@ -1,5 +1,5 @@
 /**
- * A trace as a page has it inside: columns of numbers, which gzip makes small.
+ * A trace as a page contains it: columns of numbers, which gzip makes small.
  *
  * An allocation gets a number when it happens, from 0 on: its record. A reallocation ends a record and begins another one, so a
  * record has one size and one address for its whole life:

@@ -370,7 +370,7 @@ export class Player {
     return this.#checkpoints.reduce((sum, { words }) => sum + 12 * words.length, 0);
   }
 
-  /** Calls `play` with the engine's accesses noted, at the op after this moment; returns kind, address and bytes of each. */
+  /** Plays the op after this moment; returns kind, address and bytes of each access of the engine, see `stopWatching`. */
   watchNext(): number[] {
     this.engine.startWatching();
     this.#replay();

@@ -1,4 +1,4 @@
-/** What each word of a heap is, in the words of docs/architecture.md. */
+/** A name for each word of a heap: what it is, in the terms of docs/architecture.md. */
 
 import {
   BIN_BITS_AT,
@@ -108,7 +108,7 @@ export function placeAt(engine: WatchedEngine, address: number): Place | undefin
     return { block: p, size: header & ~15, header, slab };
   };
   if (address >= top - 4) return placed(top, 0);
-  // A header belongs to the block behind it.
+  // A header belongs to the block after it.
   const inside = Math.max(first, address % 16 >= 12 ? address + 4 - (address % 4) : address);
   for (let at = inside; ; at = Math.floor(at / CELL) * CELL - 1) {
     if (at < first) return placed(first, 0);

@@ -1,4 +1,4 @@
-/** The page of a report: reads what is inside, replays it in slices, and shows the moment that somebody goes to. */
+/** The page of a report: reads its data, replays the traces in slices, and shows the moment that somebody goes to. */
 
 import "./locale.ts";
 

@@ -208,7 +208,7 @@ export class MapView {
     }
   }
 
-  /** Close enough, each word stands there in hexadecimal digits. */
+  /** In a close view, writes out each word in hexadecimal digits. */
   #drawWords(): void {
     const { zoom, origin } = this.#view;
     const { width, height } = this.#canvas;
@@ -236,7 +236,7 @@ export class MapView {
       button("+", "Zoom into the map", () => this.#zoom(-1, middle())),
       button("−", "Zoom out of the map", () => this.#zoom(1, middle())),
       button("Whole heap", "Show the whole heap", () => this.showWhole()),
-      button("Taller", "Make the map taller, or as it was", () => this.#toggleHeight()),
+      button("Taller", "Make the map taller, or restore its height", () => this.#toggleHeight()),
       button("Previous", "Select the previous block", () => this.#selectNext(-1)),
       button("Next", "Select the next block", () => this.#selectNext(1)),
     ]);

@@ -1,4 +1,4 @@
-/** What stands around the timeline and the map: figures, the last op, a block, histograms, call sites. */
+/** The panels around the timeline and the map: figures, the last op, a block, histograms, call sites. */
 
 import { callText, type Explanation } from "../explain.ts";
 import {

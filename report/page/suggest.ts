@@ -1,4 +1,4 @@
-/** Which setting would suit the program: it is replayed with several, and the figures say why one is best. */
+/** Suggests a setting: replays the program with several, and compares the memory that they need. */
 
 import { Player, type PlayerSetting } from "../player.ts";
 import { bytes, count, percent } from "../text.ts";
@@ -65,7 +65,7 @@ function showOutcomes(player: Player, outcomes: readonly Outcome[], place: HTMLE
   const moves = best!.breakMoves - player.moves;
   const verdict =
     saved <= 0
-      ? "No setting of these needs less memory than this run's."
+      ? "None of these settings needs less memory than this run's."
       : `${settingText(best!.setting)} needs ${bytes(saved)} less (${percent(saved / player.peakFootprint)}), ${
           moves > 0 ? `and ${count(moves)} more break moves` : "and not more break moves"
         }.`;

@@ -201,7 +201,7 @@ test.skipIf(browser === undefined)("is dark if the system is", async () => {
   await page.close();
 });
 
-test("has everything inside", () => {
+test("needs nothing from outside", () => {
   const page = readFileSync(nginx, "utf8");
   expect(page).not.toMatch(/(?:src|href)="(?!#)/);
   expect(page).not.toMatch(/https?:\/\/(?!www\.w3\.org)/);

@@ -1,5 +1,5 @@
-// report/page/ → dist/report.html: the page of `heapwright report`, with its style and code inside. The command line puts the traces
-// where DATA_MARK is.
+// report/page/ → dist/report.html: the page of `heapwright report`, which contains its style and code. The command line puts the
+// traces where DATA_MARK is.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";

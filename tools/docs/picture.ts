@@ -22,7 +22,7 @@ try {
   const page = await browser.newPage({ viewport: { width: WIDTH, height: BOTTOM } });
   await page.goto(pathToFileURL(report).href);
   await page.locator("#main").waitFor();
-  // What takes the room of the map in a picture.
+  // A shorter table leaves room for the map in the picture.
   await page.addStyleTag({ content: "#step .scroll { max-height: 120px }" });
   await page.screenshot({
     path: PICTURE,
