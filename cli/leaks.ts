@@ -2,14 +2,14 @@
 
 import { basename } from "node:path";
 
-import { InvalidArgumentError, type Command } from "commander";
+import type { Command } from "commander";
 
 import { openTrace } from "../trace/read.ts";
 import type { Frame } from "../trace/sites.ts";
 import { usageOf, type SiteBlocks, type Usage } from "../trace/usage.ts";
 import type { Context } from "./context.ts";
 import { addMoreHelp } from "./help.ts";
-import { parseTraces } from "./options.ts";
+import { numberUpTo, parseTraces } from "./options.ts";
 import { bytes, count, duration, percent, plural, table, wrap } from "./report.ts";
 import { JSON_VERSION } from "./run.ts";
 import type { Terminal } from "./terminal.ts";
@@ -60,13 +60,7 @@ function addSiteOptions(command: Command): Command {
     .option("--json", "print one JSON object per trace, one per line");
 }
 
-function parseNumber(text: string): number {
-  const number = /^\d+$/.test(text) ? Number(text) : 0;
-  if (number < 1 || !Number.isSafeInteger(number)) {
-    throw new InvalidArgumentError("Expected a number, 1 or more.");
-  }
-  return number;
-}
+const parseNumber = numberUpTo(Number.MAX_SAFE_INTEGER, "a number, 1 or more");
 
 function action(
   { progress, terminal, print }: Context,

@@ -160,13 +160,16 @@ export function parseSmall(text: string): number | "auto" {
   return bytes;
 }
 
-export function parseCount(text: string): number {
-  const count = /^\d+$/.test(text) ? Number(text) : 0;
-  if (count < 1 || !Number.isSafeInteger(count)) {
-    throw new InvalidArgumentError("Expected a number of ops, 1 or more.");
-  }
-  return count;
+/** A parser of a number from 1 to `most`. `expected` completes the message "Expected …". */
+export function numberUpTo(most: number, expected: string): (text: string) => number {
+  return (text) => {
+    const number = /^\d+$/.test(text) ? Number(text) : 0;
+    if (number < 1 || number > most) throw new InvalidArgumentError(`Expected ${expected}.`);
+    return number;
+  };
 }
+
+export const parseCount = numberUpTo(Number.MAX_SAFE_INTEGER, "a number of ops, 1 or more");
 
 /** Collects the paths of traces. */
 export function parseTraces(path: string, before: readonly string[] = []): string[] {

@@ -15,11 +15,12 @@ import { constants, homedir, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { InvalidArgumentError, type Command } from "commander";
+import type { Command } from "commander";
 
 import type { Repairs } from "../trace/recording.ts";
 import { CommandFailure, type Context } from "./context.ts";
 import { addMoreHelp } from "./help.ts";
+import { numberUpTo } from "./options.ts";
 import { convertLog, eventsOf } from "./record-log.ts";
 import { bytes, plural } from "./report.ts";
 
@@ -102,13 +103,7 @@ export function recordCommand(command: Command, { progress, warn, exitWith }: Co
   });
 }
 
-function parseDepth(text: string): number {
-  const depth = /^\d+$/.test(text) ? Number(text) : 0;
-  if (depth < 1 || depth > MOST_DEPTH) {
-    throw new InvalidArgumentError(`Expected a number of frames from 1 to ${MOST_DEPTH}.`);
-  }
-  return depth;
-}
+const parseDepth = numberUpTo(MOST_DEPTH, `a number of frames from 1 to ${MOST_DEPTH}`);
 
 /** What a recording lost, in words. */
 export function repairSentences(repairs: Repairs): string[] {
