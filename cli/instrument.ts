@@ -8,8 +8,18 @@ import { Event, EVENTS_EXPORT, ON_EXPORT } from "../record/events.ts";
 import { CommandFailure, type Context } from "./context.ts";
 import { addMoreHelp } from "./help.ts";
 import { plural } from "./report.ts";
-import { calleesOf, functionBodies, functionNames, widthOf } from "./wasm-code.ts";
-import { readModule, writeSections, type Module, type Section } from "./sections.ts";
+import {
+  entries,
+  leb,
+  placeFor,
+  readModule,
+  Reader,
+  text,
+  writeSections,
+  type Module,
+  type Section,
+} from "./sections.ts";
+import { calleesOf, functionBodies, functionNames } from "./wasm-code.ts";
 
 interface InstrumentOptions {
   readonly output: string;
@@ -141,8 +151,6 @@ function readInput(path: string): Buffer {
 }
 
 const [TYPES, FUNCTIONS, TABLES, GLOBALS, EXPORTS, CODE] = [1, 3, 4, 6, 7, 10];
-/** The order of the sections that have one. */
-const ORDER = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
 
 /**
  * The module with its allocator wrapped.
@@ -180,8 +188,8 @@ export function instrument(
   const bodies = functionBodies(module);
   const targets = findTargets(module, imported, bodies, path, options);
   const sections = [...module.sections];
-  const edit = (id: number, count: number, entries: readonly number[]): number =>
-    append(sections, id, count, entries);
+  const edit = (id: number, count: number, added: readonly number[]): number =>
+    append(sections, id, count, added);
 
   const importedTables = module.imports.filter(({ kind }) => kind === "table").length;
   const importedGlobals = module.imports.filter(({ kind }) => kind === "global").length;
@@ -192,14 +200,14 @@ export function instrument(
   const on = importedGlobals + edit(GLOBALS, 2, [...zero, ...zero]);
   const depth = on + 1;
   edit(EXPORTS, 2, [
-    ...[...text(EVENTS_EXPORT), 1, ...unsigned(table)],
-    ...[...text(ON_EXPORT), 3, ...unsigned(on)],
+    ...[...text(EVENTS_EXPORT), 1, ...leb(table)],
+    ...[...text(ON_EXPORT), 3, ...leb(on)],
   ]);
-  const typeOf = functionTypes(sections.find(({ id }) => id === FUNCTIONS)!.payload);
+  const typeOf = entries(sections, FUNCTIONS, (reader) => reader.number());
   edit(
     FUNCTIONS,
     targets.length,
-    targets.flatMap(({ index }) => unsigned(typeOf[index - imported]!)),
+    targets.flatMap(({ index }) => [...leb(typeOf[index - imported]!)]),
   );
 
   const code = sections.findIndex(({ id }) => id === CODE);
@@ -211,7 +219,7 @@ export function instrument(
       return [index - imported, body] as const;
     }),
   );
-  const parts: Uint8Array[] = [Uint8Array.from(unsigned(bodies.length + targets.length))];
+  const parts: Uint8Array[] = [leb(bodies.length + targets.length)];
   bodies.forEach((body, i) => {
     const wrapped = wrappers.get(i);
     if (wrapped === undefined) {
@@ -222,7 +230,7 @@ export function instrument(
     const room = body.end - body.first - wrapped.length - 1;
     const padded = [...wrapped, ...Array.from({ length: Math.max(0, room) }, () => 0x01), 0x0b];
     const width = room >= 0 ? body.first - body.start : 1;
-    parts.push(Uint8Array.from([...unsigned(padded.length, width), ...padded]));
+    parts.push(Uint8Array.from([...leb(padded.length, width), ...padded]));
   });
   for (const body of moved) parts.push(payload.subarray(body.start, body.end));
   sections[code] = { id: CODE, payload: Buffer.concat(parts) };
@@ -238,10 +246,10 @@ function wrapper(
   const parameters = signature.slice(1, signature.indexOf(")")).split(", ").length;
   const returns = !signature.endsWith("nothing");
   const result = parameters;
-  const get = (local: number): number[] => (local < 0 ? [0x41, 0] : [0x20, ...unsigned(local)]);
+  const get = (local: number): number[] => (local < 0 ? [0x41, 0] : [0x20, ...leb(local)]);
   const addDepth = (by: number): number[] => [
-    ...[0x23, ...unsigned(at.depth), 0x41, by & 0x7f, 0x6a],
-    ...[0x24, ...unsigned(at.depth)],
+    ...[0x23, ...leb(at.depth), 0x41, by & 0x7f, 0x6a],
+    ...[0x24, ...leb(at.depth)],
   ];
   // posix_memalign returns 0 if it stored a pointer.
   const pointer =
@@ -249,15 +257,15 @@ function wrapper(
       ? get(returns ? result : -1)
       : [...get(result), 0x04, 0x7f, 0x41, 0, 0x05, ...get(storedAt), 0x28, 2, 0, 0x0b];
   const report = [
-    ...[0x23, ...unsigned(at.on), 0x23, ...unsigned(at.depth), 0x45, 0x71, 0x04, 0x40],
+    ...[0x23, ...leb(at.on), 0x23, ...leb(at.depth), 0x45, 0x71, 0x04, 0x40],
     ...[0x41, event, ...get(numbers[0]), ...get(numbers[1]), ...pointer],
-    ...[0x41, 0, 0x11, ...unsigned(at.type), ...unsigned(at.table), 0x0b],
+    ...[0x41, 0, 0x11, ...leb(at.type), ...leb(at.table), 0x0b],
   ];
   const call = [
     ...addDepth(1),
     ...Array.from({ length: parameters }, (_, i) => get(i)).flat(),
-    ...[0x10, ...unsigned(original)],
-    ...(returns ? [0x21, ...unsigned(result)] : []),
+    ...[0x10, ...leb(original)],
+    ...(returns ? [0x21, ...leb(result)] : []),
     ...addDepth(-1),
   ];
   // A free is reported before it happens: another thread may get the block at once.
@@ -268,65 +276,24 @@ function wrapper(
 }
 
 /** Adds entries to the end of a section, which is made if it does not exist. @returns how many it had */
-function append(
-  sections: Section[],
-  id: number,
-  count: number,
-  entries: readonly number[],
-): number {
+function append(sections: Section[], id: number, count: number, added: readonly number[]): number {
   let at = sections.findIndex((each) => each.id === id);
   if (at < 0) {
-    const after = sections.findIndex(
-      (each) => each.id !== 0 && ORDER.indexOf(each.id) > ORDER.indexOf(id),
-    );
-    at = after < 0 ? sections.length : after;
-    sections.splice(at, 0, { id, payload: Uint8Array.of(0) });
+    at = placeFor(sections, id);
+    sections.splice(at, 0, { id, payload: leb(0) });
   }
   const { payload } = sections[at]!;
-  const [before, length] = decoded(payload);
+  const reader = new Reader(payload);
+  const before = reader.number();
   sections[at] = {
     id,
     payload: Buffer.concat([
-      Uint8Array.from(unsigned(before + count)),
-      payload.subarray(length),
-      Uint8Array.from(entries),
+      leb(before + count),
+      payload.subarray(reader.at),
+      Uint8Array.from(added),
     ]),
   };
   return before;
-}
-
-/** The unsigned number that bytes begin with, and its length. */
-function decoded(bytes: Uint8Array): [number, number] {
-  const length = widthOf(bytes, 0);
-  let value = 0;
-  for (let i = length - 1; i >= 0; i -= 1) value = value * 128 + (bytes[i]! & 127);
-  return [value, length];
-}
-
-function functionTypes(payload: Uint8Array): number[] {
-  const [count, start] = decoded(payload);
-  const types: number[] = [];
-  for (let at = start; types.length < count; at += widthOf(payload, at)) {
-    types.push(decoded(payload.subarray(at))[0]);
-  }
-  return types;
-}
-
-/** @param width bytes that it takes at least */
-function unsigned(value: number, width = 1): number[] {
-  const bytes: number[] = [];
-  let left = value;
-  do {
-    bytes.push((left & 127) | 128);
-    left >>>= 7;
-  } while (left > 0 || bytes.length < width);
-  bytes[bytes.length - 1]! &= 127;
-  return bytes;
-}
-
-function text(name: string): number[] {
-  const bytes = [...new TextEncoder().encode(name)];
-  return [...unsigned(bytes.length), ...bytes];
 }
 
 /** Finds the functions of the allocator. */

@@ -1,4 +1,4 @@
-/** Reads and writes WebAssembly modules, as far as linking needs: imports, exports, memories, types of functions. */
+/** Reads and writes WebAssembly modules: sections, imports, exports, memories, types of functions. */
 
 export interface Section {
   readonly id: number;
@@ -58,6 +58,8 @@ const FUNCTIONS = 3;
 const MEMORIES = 5;
 const EXPORTS = 7;
 const TAGS = 13;
+/** The order of sections that are not custom. */
+const ORDER = [TYPES, IMPORTS, FUNCTIONS, 4, MEMORIES, TAGS, 6, EXPORTS, 8, 9, 12, 10, 11];
 
 /** Magic number and version. */
 const START = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
@@ -112,14 +114,14 @@ export function writeModule(
   exports: readonly Export[],
 ): Uint8Array {
   const rewritten = new Map([
-    [IMPORTS, list(imports.map((each) => [name(each.module), name(each.name), each.type]))],
+    [IMPORTS, list(imports.map((each) => [text(each.module), text(each.name), each.type]))],
     [
       EXPORTS,
       list(
         exports.map((each) => [
-          name(each.name),
+          text(each.name),
           Uint8Array.of(KINDS.indexOf(each.kind)),
-          number(each.index),
+          leb(each.index),
         ]),
       ),
     ],
@@ -129,23 +131,29 @@ export function writeModule(
     payload: rewritten.get(id) ?? payload,
   }));
   if (!sections.some(({ id }) => id === EXPORTS)) {
-    const behind = sections.findIndex(({ id }) => id > EXPORTS && id !== TAGS);
-    const at = behind < 0 ? sections.length : behind;
-    written.splice(at, 0, { id: EXPORTS, payload: rewritten.get(EXPORTS)! });
+    const payload = rewritten.get(EXPORTS)!;
+    written.splice(placeFor(sections, EXPORTS), 0, { id: EXPORTS, payload });
   }
   return writeSections(written);
+}
+
+/** Where a section that the module lacks is inserted. */
+export function placeFor(sections: readonly Section[], id: number): number {
+  const after = sections.findIndex((each) => ORDER.indexOf(each.id) > ORDER.indexOf(id));
+  return after < 0 ? sections.length : after;
 }
 
 /** A module with these sections. */
 export function writeSections(sections: readonly Section[]): Uint8Array {
   const parts = sections.flatMap(({ id, payload }) => [
-    Uint8Array.of(id, ...number(payload.length)),
+    Uint8Array.of(id, ...leb(payload.length)),
     payload,
   ]);
   return Buffer.concat([Uint8Array.from(START), ...parts]);
 }
 
-function entries<Entry>(
+/** The entries of the section with this id; none if the module lacks it. */
+export function entries<Entry>(
   sections: readonly Section[],
   id: number,
   read: (reader: Reader) => Entry,
@@ -271,17 +279,20 @@ export class Reader {
 }
 
 function list(entries: readonly (readonly Uint8Array[])[]): Uint8Array {
-  return Buffer.concat([number(entries.length), ...entries.flat()]);
+  return Buffer.concat([leb(entries.length), ...entries.flat()]);
 }
 
-function number(value: number): Uint8Array {
+/** An unsigned LEB128 number of at least `width` bytes. */
+export function leb(value: number, width = 1): Uint8Array {
   const bytes: number[] = [];
   let left = value;
-  for (; left >= 128; left = Math.floor(left / 128)) bytes.push((left % 128) | 128);
+  for (; left >= 128 || bytes.length < width - 1; left = Math.floor(left / 128))
+    bytes.push((left % 128) | 128);
   return Uint8Array.of(...bytes, left);
 }
 
-function name(text: string): Uint8Array {
-  const bytes = new TextEncoder().encode(text);
-  return Buffer.concat([number(bytes.length), bytes]);
+/** A name, after its length. */
+export function text(name: string): Uint8Array {
+  const bytes = new TextEncoder().encode(name);
+  return Buffer.concat([leb(bytes.length), bytes]);
 }

@@ -1,6 +1,6 @@
 /** Reads the code of a WebAssembly module: where the functions are, what they are called and whom they call. */
 
-import { Reader, type Module } from "./sections.ts";
+import { entries, Reader, type Module } from "./sections.ts";
 
 const CODE = 10;
 
@@ -13,19 +13,9 @@ export interface Body {
   readonly end: number;
 }
 
-/** The bytes of a number in LEB128. */
-export function widthOf(bytes: Uint8Array, at: number): number {
-  let end = at;
-  while (bytes[end]! >= 128) end += 1;
-  return end + 1 - at;
-}
-
 /** The functions that the module has itself, in order. */
 export function functionBodies({ sections }: Module): Body[] {
-  const section = sections.find(({ id }) => id === CODE);
-  if (section === undefined) return [];
-  const reader = new Reader(section.payload);
-  return Array.from({ length: reader.number() }, () => {
+  return entries(sections, CODE, (reader) => {
     const start = reader.at;
     const size = reader.number();
     const first = reader.at;

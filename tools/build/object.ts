@@ -9,7 +9,7 @@
 //     an imported i32 global   is the address of a symbol that another object or the linker defines
 //     the memory               is the program's
 
-import { readModule, Reader, type Section, writeSections } from "../../cli/sections.ts";
+import { leb, readModule, Reader, type Section, text, writeSections } from "../../cli/sections.ts";
 
 /** A symbol of another object. */
 export interface Foreign {
@@ -48,6 +48,8 @@ const EXPLICIT_NAME = 0x40;
 const FUNCTION_INDEX = 0;
 const ADDRESS = 4;
 const GLOBAL_INDEX = 7;
+/** Bytes of a place: any number fits. */
+const PLACE_BYTES = 5;
 const VERSION = 2;
 const SYMBOL_TABLE = 8;
 
@@ -252,7 +254,7 @@ function relocatableBody(
       flush();
       reader.at = from = after;
       places.push({ kind, offset: length + 1, symbol });
-      parts.push(bytes(head, padded(value)));
+      parts.push(bytes(head, leb(value, PLACE_BYTES)));
       length += 6;
     } else skip(reader, opcode);
   }
@@ -293,24 +295,6 @@ function bytes(...parts: readonly (number | Uint8Array)[]): Uint8Array {
   return Buffer.concat(
     parts.map((part) => (typeof part === "number" ? Uint8Array.of(part) : part)),
   );
-}
-
-/** An unsigned LEB128 number. */
-function leb(value: number): Uint8Array {
-  const out: number[] = [];
-  let left = value;
-  for (; left >= 128; left >>>= 7) out.push((left & 127) | 128);
-  return Uint8Array.of(...out, left);
-}
-
-/** A LEB128 number in five bytes. */
-function padded(value: number): Uint8Array {
-  return Uint8Array.from({ length: 5 }, (_, i) => ((value >>> (7 * i)) & 127) | (i < 4 ? 128 : 0));
-}
-
-function text(value: string): Uint8Array {
-  const encoded = new TextEncoder().encode(value);
-  return bytes(leb(encoded.length), encoded);
 }
 
 function custom(name: string, ...parts: readonly (number | Uint8Array)[]): Section {
