@@ -1,7 +1,7 @@
 /** `heapwright import`: recordings of other tools as traces. */
 
 import { basename } from "node:path";
-import { Readable } from "node:stream";
+import { Transform, type Duplex } from "node:stream";
 import * as zlib from "node:zlib";
 
 import type { Command } from "commander";
@@ -9,7 +9,7 @@ import type { Command } from "commander";
 import { TraceError } from "../trace/error.ts";
 import { TraceFile } from "../trace/file.ts";
 import { CALLOC, MALLOC, MEMALIGN } from "../trace/ops.ts";
-import { keepSource, traceSource, type TraceSource } from "../trace/read.ts";
+import { gunzipFor, inflated, keepSource, traceSource, type TraceSource } from "../trace/read.ts";
 import { Recording } from "../trace/recording.ts";
 import { CallSites, frameText } from "../trace/sites.ts";
 import { CommandFailure, type Context } from "./context.ts";
@@ -130,7 +130,7 @@ async function firstLine(source: TraceSource): Promise<string> {
 async function* linesOf(source: TraceSource): AsyncGenerator<string> {
   let rest = "";
   const decoder = new TextDecoder();
-  for await (const block of inflated(source)) {
+  for await (const block of bytesOf(source)) {
     const lines = (rest + decoder.decode(block, { stream: true })).split("\n");
     rest = lines.pop()!;
     yield* lines.map((line) => line.replace(/\r$/, ""));
@@ -138,28 +138,10 @@ async function* linesOf(source: TraceSource): AsyncGenerator<string> {
   if (rest !== "") yield rest;
 }
 
-async function* inflated(source: TraceSource): AsyncGenerator<Uint8Array> {
+/** The bytes of a recording, decompressed. */
+async function* bytesOf(source: TraceSource): AsyncGenerator<Uint8Array> {
   try {
-    const input = Readable.from(source.bytes());
-    let inflate: NodeJS.ReadWriteStream | undefined;
-    for await (const block of input) {
-      const chunk = block as Uint8Array;
-      if (chunk[0] === 0x1f && chunk[1] === 0x8b) inflate = zlib.createGunzip();
-      else if (Buffer.from(chunk.subarray(0, 4)).equals(ZSTD)) inflate = zstd(source.file);
-      else {
-        yield chunk;
-        yield* input as AsyncIterable<Uint8Array>;
-        return;
-      }
-      const all = async function* (): AsyncGenerator<Uint8Array> {
-        yield chunk;
-        yield* input as AsyncIterable<Uint8Array>;
-      };
-      yield* Readable.from(all())
-        .on("error", () => {})
-        .pipe(inflate) as AsyncIterable<Uint8Array> & NodeJS.ReadWriteStream;
-      return;
-    }
+    yield* inflated(source.bytes(), (head) => gunzipFor(head) ?? unzstdFor(head, source.file));
   } catch (error) {
     if (error instanceof CommandFailure) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
@@ -170,13 +152,15 @@ async function* inflated(source: TraceSource): AsyncGenerator<Uint8Array> {
 
 const ZSTD = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 
-function zstd(file: string): NodeJS.ReadWriteStream {
-  const make = (zlib as { createZstdDecompress?: () => NodeJS.ReadWriteStream })
-    .createZstdDecompress;
+/** A stream that decompresses; it fails if this version of Node cannot. Undefined if that is not the start of zstd data. */
+function unzstdFor(head: Uint8Array, file: string): Duplex | undefined {
+  if (!ZSTD.equals(head.subarray(0, 4))) return undefined;
+  const make = (zlib as { createZstdDecompress?: () => Duplex }).createZstdDecompress;
   if (make !== undefined) return make();
-  throw new CommandFailure(
+  const failure = new CommandFailure(
     `${file} is compressed with zstd, which Node ${process.versions.node} cannot read. Use Node 22.15 or later, or: zstd -dc ${file} | heapwright import - -o FILE`,
   );
+  return new Transform({ transform: (_block, _encoding, done) => done(failure) });
 }
 
 const hex = (text: string | undefined): number => Number.parseInt(text ?? "", 16);

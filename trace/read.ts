@@ -5,7 +5,7 @@
  */
 
 import { createReadStream, statSync } from "node:fs";
-import { Readable, pipeline } from "node:stream";
+import { Readable, pipeline, type Duplex } from "node:stream";
 import { createGunzip } from "node:zlib";
 
 import { TraceError } from "./error.ts";
@@ -110,11 +110,22 @@ async function* parse(source: TraceSource, parser: TraceParser): AsyncGenerator<
   yield parser.end();
 }
 
-/** The bytes themselves, unless they begin like gzip: then what was compressed. */
-async function* inflated(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** A stream that decompresses bytes which begin like `head`; undefined if that is not the start of gzip data. */
+export function gunzipFor(head: Uint8Array): Duplex | undefined {
+  return head[0] === 0x1f && head[1] === 0x8b ? createGunzip() : undefined;
+}
+
+/**
+ * The bytes, decompressed if they are compressed.
+ * @param streamFor Returns the stream that decompresses. It gets the first four bytes or more, or all if there are fewer.
+ */
+export async function* inflated(
+  bytes: AsyncIterable<Uint8Array>,
+  streamFor: (head: Uint8Array) => Duplex | undefined = gunzipFor,
+): AsyncGenerator<Uint8Array> {
   const blocks = bytes[Symbol.asyncIterator]();
   let head: Uint8Array = new Uint8Array(0);
-  while (head.length < 2) {
+  while (head.length < 4) {
     const next = await blocks.next();
     if (next.done === true) break;
     head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
@@ -129,14 +140,14 @@ async function* inflated(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
       await blocks.return?.();
     }
   }
-  if (head[0] !== 0x1f || head[1] !== 0x8b) {
+  const stream = streamFor(head);
+  if (stream === undefined) {
     yield* all();
     return;
   }
-  // An error in either ends both, and reaches the reader of `gunzip`.
-  const gunzip = createGunzip();
-  pipeline(Readable.from(all()), gunzip, () => {});
-  yield* gunzip;
+  // An error in either ends both, and reaches the reader of `stream`.
+  pipeline(Readable.from(all()), stream, () => {});
+  yield* stream;
 }
 
 function asTraceError(error: unknown, file: string, parser: TraceParser): unknown {
