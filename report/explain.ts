@@ -3,7 +3,7 @@
 import { NO_RECORD, OP } from "./pack.ts";
 import type { Player } from "./player.ts";
 import { count, hex } from "./text.ts";
-import { nameWord, placeAt } from "./words.ts";
+import { nameWord, placeAt, slotAt } from "./words.ts";
 
 /** A word that an op read or wrote. */
 export interface Access {
@@ -27,25 +27,20 @@ export interface Explanation {
   readonly accesses: readonly Access[];
 }
 
-const QUICK = 12;
-const IN_USE = 1;
-const PREVIOUS_IN_USE = 2;
-const HEADER = 4;
-const GRANULE = 16;
-const CALLS = ["malloc", "calloc", "aligned_alloc", "realloc", "free", "free"] as const;
+/** Larger requests fail. */
+const MAX_SIZE = 0x7fff0000;
 
 /** The op as a call in C. */
 export function callText({ program, pointers }: Player, op: number): string {
   const kind = program.kinds[op]!;
   const size = count(program.sizes[op]!);
-  const name = CALLS[kind]!;
   const ended = program.ends[op]!;
   const pointer = ended === NO_RECORD ? "" : hex(pointers[ended]!);
   if (kind === OP.freeNull) return "free(NULL)";
   if (kind === OP.free) return `free(${pointer})`;
   if (kind === OP.realloc) return `realloc(${pointer}, ${size})`;
   if (kind === OP.memalign) return `aligned_alloc(${count(program.alignments[op]!)}, ${size})`;
-  return kind === OP.calloc ? `calloc(1, ${size})` : `${name}(${size})`;
+  return kind === OP.calloc ? `calloc(1, ${size})` : `malloc(${size})`;
 }
 
 /**
@@ -99,8 +94,6 @@ class Facts {
   readonly top: number;
   readonly topEnd: number;
   readonly programBreak: number;
-  /** The block that the request needs, with its header. */
-  readonly needed: number;
   /** Bytes of slots for the request; 0 if slabs do not serve it. */
   readonly slotBytes: number;
   readonly currentSlab: number;
@@ -118,19 +111,16 @@ class Facts {
   constructor(player: Player, op: number) {
     this.#player = player;
     const { engine, program } = player;
-    const { small } = player.setting;
-    const most = small === "auto" ? 1008 : small;
     const size = program.sizes[op]!;
     engine.findMap();
     this.top = engine.top() >>> 0;
     this.topEnd = engine.topEnd() >>> 0;
     this.programBreak = engine.programBreak() >>> 0;
-    this.needed = Math.ceil((size + HEADER) / GRANULE) * GRANULE;
-    const isSmall = size <= most && most > 0 && program.kinds[op] !== OP.memalign;
+    const isSmall = size < engine.smallSetting() && program.kinds[op] !== OP.memalign;
     this.slotBytes = isSmall ? engine.slotBytesFor(size) : 0;
     this.currentSlab = isSmall ? engine.currentFor(size) >>> 0 : 0;
     this.hasCurrent = isSmall && this.currentSlab !== engine.noSlab() >>> 0;
-    this.hasFit = this.needed < 0x7fff0000 && engine.find(this.needed) !== 0;
+    this.hasFit = size <= MAX_SIZE && engine.find(engine.blockSizeFor(size)) !== 0;
     this.#noteResult(op);
 
     const ended = program.ends[op]!;
@@ -138,7 +128,7 @@ class Facts {
     const place = pointer === 0 ? undefined : placeAt(engine, pointer);
     this.old = {
       pointer,
-      size: place === undefined ? 0 : place.size >>> 0,
+      size: place === undefined ? 0 : place.size,
       usable: ended === NO_RECORD ? 0 : player.usable[ended]!,
       slab: place?.slab ?? 0,
       header: place?.header ?? 0,
@@ -146,12 +136,12 @@ class Facts {
     const isBlock = pointer !== 0 && this.old.slab === 0;
     const next = pointer + this.old.size;
     this.isOldNextTop = isBlock && next === this.top;
-    if (isBlock && (this.old.header & PREVIOUS_IN_USE) === 0) {
-      const previous = player.word(pointer - 8);
+    if (isBlock && !engine.isPreviousInUse(this.old.header)) {
+      const previous = engine.previousSize(pointer) >>> 0;
       this.oldPrevious = { block: pointer - previous, size: previous };
     }
-    if (isBlock && !this.isOldNextTop && (engine.header(next) & IN_USE) === 0) {
-      this.oldNext = { block: next, size: (engine.header(next) & -16) >>> 0 };
+    if (isBlock && !this.isOldNextTop && !engine.isInUse(engine.header(next))) {
+      this.oldNext = { block: next, size: engine.sizeOf(next) >>> 0 };
     }
   }
 
@@ -164,9 +154,9 @@ class Facts {
     const place = placeAt(engine, pointer);
     if (place === undefined) return;
     if (place.slab !== 0) this.#slabs.set(place.slab, engine.isCurrent(place.slab));
-    const isQuick = (place.header & (QUICK | IN_USE)) === (QUICK | IN_USE);
-    const size = place.size >>> 0;
-    const isFree = (place.header & IN_USE) === 0 || isQuick;
+    const isQuick = engine.isQuick(place.header);
+    const size = place.size;
+    const isFree = isQuick || !engine.isInUse(place.header);
     if (place.slab === 0 && isFree && place.block !== this.top) {
       this.#free.set(pointer, { size, bin: engine.binFor(size), isQuick });
     }
@@ -218,7 +208,7 @@ function allocated(player: Player, before: Facts, pointer: number): string[] {
       : "The class has no slab yet, and few requests came for it";
     sentences.push(`${why}, so a block serves the request.`);
   }
-  sentences.push(...fromWhere(player, before, pointer, place.size >>> 0));
+  sentences.push(...fromWhere(player, before, pointer, place.size));
   return sentences;
 }
 
@@ -241,7 +231,7 @@ function fromWhere(player: Player, before: Facts, pointer: number, size: number)
   const noFit = before.hasFit
     ? `A free block of ${count(size)} bytes or more is in the bins, but not at the right place.`
     : `No bin has a free block of ${count(size)} bytes.`;
-  if (pointer >= before.top - HEADER && pointer < before.topEnd + 64) {
+  if (pointer >= before.top && pointer < before.topEnd + 64) {
     const has = before.topEnd - before.top;
     const isExtended = has < size;
     return [
@@ -256,9 +246,7 @@ function fromWhere(player: Player, before: Facts, pointer: number, size: number)
 
 function allocatedSlot(player: Player, before: Facts, pointer: number, slab: number): string[] {
   const { engine } = player;
-  const bytes = engine.slotSize(engine.classOf(slab));
-  const slot = (pointer - (engine.baseOf(slab) >>> 0)) / bytes;
-  const slots = engine.slotCount(slab);
+  const { slot, slots, bytes } = slotAt(engine, slab, pointer);
   const taken = `slot ${slot} of ${slots}`;
   const was = before.wasCurrent(slab);
   if (was === true) {
@@ -274,7 +262,7 @@ function allocatedSlot(player: Player, before: Facts, pointer: number, slab: num
   const { size } = placeAt(engine, block)!;
   return [
     `${why} No slab in the list of the class has a free slot.`,
-    `A new slab of ${slots} slots of ${count(bytes)} bytes is made in a block of ${count(size >>> 0)} bytes at ${hex(block)}.`,
+    `A new slab of ${slots} slots of ${count(bytes)} bytes is made in a block of ${count(size)} bytes at ${hex(block)}.`,
     `It gives ${taken}.`,
   ];
 }
@@ -290,14 +278,13 @@ function freed(player: Player, before: Facts): string[] {
         "The slot is freed, and with it the slab is empty. The slab is released: its block is free memory.",
       ];
     }
-    const bytes = engine.slotSize(engine.classOf(slab));
-    const slot = (pointer - (engine.baseOf(slab) >>> 0)) / bytes;
+    const { slot, bytes } = slotAt(engine, slab, pointer);
     return [
       `The bit of slot ${slot} is cleared in the slab's header: a slot of ${count(bytes)} bytes is free.`,
     ];
   }
   const now = placeAt(engine, pointer)!;
-  if (now.block === pointer && (now.header & QUICK) === QUICK && (now.header & IN_USE) !== 0) {
+  if (now.block === pointer && engine.isQuick(now.header)) {
     return [
       `The block of ${count(size)} bytes goes into a quick list, not coalesced: a request for the same size takes it from there.`,
     ];
@@ -318,7 +305,7 @@ function freed(player: Player, before: Facts): string[] {
   const result =
     now.block === engine.top() >>> 0
       ? ""
-      : ` Together they have ${count(now.size >>> 0)} bytes, and are in bin ${engine.binFor(now.size)}.`;
+      : ` Together they have ${count(now.size)} bytes, and are in bin ${engine.binFor(now.size)}.`;
   return [
     `The block of ${count(size)} bytes is coalesced with ${neighbours.join(" and ")}.${result}`,
   ];
@@ -333,7 +320,7 @@ function resized(player: Player, op: number, before: Facts, pointer: number): st
     const now = placeAt(engine, pointer)!;
     if (old.slab !== 0)
       return [`The slot has ${count(old.usable)} bytes, room enough: nothing changes.`];
-    const has = now.size >>> 0;
+    const has = now.size;
     if (has > old.size) {
       const from = before.isOldNextTop ? "the top block" : "the free block after it";
       return [`The block grows in place by ${count(has - old.size)} bytes, from ${from}.`];

@@ -27,8 +27,6 @@ export type Palette = readonly number[];
 const FIRST_CELL = 16;
 const MOST_CELLS = 2 ** 20;
 const HEADER = 4;
-/** METADATA and FOREIGN in a header: a quick block. */
-const QUICK = 12;
 
 /** Entries of a heap. Entry i has the bytes from `from[i]` to `to[i]`, with the header of a block. */
 export class Layout {
@@ -105,7 +103,7 @@ export function layoutOf(engine: WatchedEngine): Layout {
     const pointer = p >>> 0;
     const size = engine.entrySize() >>> 0;
     const isSlot = kind === KIND.slot || kind === KIND.freeSlot;
-    const isQuick = kind === KIND.freeBlock && (engine.header(p) & QUICK) === QUICK;
+    const isQuick = kind === KIND.freeBlock && engine.isQuick(engine.header(p));
     layout.add(pointer - (isSlot ? 0 : HEADER), pointer + size, isQuick ? KIND.quickBlock : kind);
     const next = engine.advance(p);
     if (next === p) throw new Error(`the header of the block at ${pointer} was overwritten`);

@@ -235,7 +235,7 @@ export class Player {
     this.isSlot[record] = isSlot ? 1 : 0;
     this.usable[record] = isSlot
       ? engine.slotSize(engine.classOf(engine.slabOf(pointer, entry)))
-      : ((engine.header(pointer) & -16) >>> 0) - BLOCK_HEADER;
+      : engine.payloadOf(pointer) >>> 0;
   }
 
   #enter(record: number): void {

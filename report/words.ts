@@ -5,6 +5,7 @@ import {
   BIN_COUNT,
   BINS_AT,
   BREAK_AT,
+  CELL,
   CELLS_AT,
   CHUNKS_AT,
   CLASSES_AT,
@@ -75,9 +76,6 @@ const SLAB_FIELDS = [
   "previous",
 ];
 const FREE_FIELDS = ["next", "link", "left", "right"];
-const CELL = 512;
-const IN_USE = 1;
-const QUICK = 12;
 /** From this size on a free block has left and right. */
 const TREE_SIZE = 512;
 
@@ -105,7 +103,7 @@ export function placeAt(engine: WatchedEngine, address: number): Place | undefin
   engine.findMap();
   const placed = (p: number, slab: number): Place => {
     const header = engine.header(p) >>> 0;
-    return { block: p, size: header & ~15, header, slab };
+    return { block: p, size: engine.sizeIn(header) >>> 0, header, slab };
   };
   if (address >= top - 4) return placed(top, 0);
   // A header belongs to the block after it.
@@ -117,18 +115,29 @@ export function placeAt(engine: WatchedEngine, address: number): Place | undefin
       const slab = engine.slabOf(at, entry) >>> 0;
       const block = engine.blockOf(slab) >>> 0;
       const place = placed(block, slab);
-      if (address < block + (place.size >>> 0) - 4) return place;
-      return placed(block + (place.size >>> 0), 0);
+      const next = block + place.size;
+      return address < next - 4 ? place : placed(next, 0);
     }
     if (entry === 0) continue;
-    let p = Math.floor(at / CELL) * CELL + (entry - 1) * 16;
+    let p = engine.startIn(at, entry) >>> 0;
     if (p > inside) continue;
     for (;;) {
-      const size = (engine.header(p) & -16) >>> 0;
+      const size = engine.sizeOf(p) >>> 0;
       if (size === 0 || p + size > inside) return placed(p, 0);
       p += size;
     }
   }
+}
+
+/** The slot of a slab that has an address, and the slab's number of slots and bytes of each. Below the first it is negative. */
+export function slotAt(
+  engine: WatchedEngine,
+  slab: number,
+  address: number,
+): { slot: number; slots: number; bytes: number } {
+  const bytes = engine.slotSize(engine.classOf(slab));
+  const slot = Math.floor((address - (engine.baseOf(slab) >>> 0)) / bytes);
+  return { slot, slots: engine.slotCount(slab), bytes };
 }
 
 /** What the word at an address, a multiple of 4, is. */
@@ -180,8 +189,7 @@ function nameBeyond(engine: WatchedEngine, address: number, topEnd: number): str
 }
 
 function nameInBlock(engine: WatchedEngine, address: number, place: Place): string {
-  const { block, header, slab } = place;
-  const size = place.size >>> 0;
+  const { block, size, header, slab } = place;
   if (address === block - 4) {
     if (slab !== 0) return `header of the slab's block ${hex(block)}`;
     return block === engine.top() >>> 0
@@ -190,9 +198,8 @@ function nameInBlock(engine: WatchedEngine, address: number, place: Place): stri
   }
   if (slab !== 0) return nameInSlab(engine, address, slab);
   if (block === engine.top() >>> 0) return "top block: free";
-  const isFree = (header & IN_USE) === 0;
-  if (!isFree && (header & QUICK) === QUICK) return `quick block ${hex(block)}: free`;
-  if (!isFree) return `payload of block ${hex(block)}`;
+  if (engine.isQuick(header)) return `quick block ${hex(block)}: free`;
+  if (engine.isInUse(header)) return `payload of block ${hex(block)}`;
   if (address === block + size - 8) return `footer of free block ${hex(block)}`;
   const field = FREE_FIELDS[(address - block) / 4];
   const has = field !== undefined && (address - block < 8 || size >= TREE_SIZE);
@@ -202,9 +209,8 @@ function nameInBlock(engine: WatchedEngine, address: number, place: Place): stri
 function nameInSlab(engine: WatchedEngine, address: number, slab: number): string {
   if (address >= slab)
     return `slab header ${hex(slab)}: ${SLAB_FIELDS[(address - slab) / 4] ?? "unused"}`;
-  const base = engine.baseOf(slab) >>> 0;
-  const bytes = engine.slotSize(engine.classOf(slab));
-  const slot = Math.floor((address - base) / bytes);
-  const isSlot = address >= base && slot < engine.slotCount(slab);
-  return isSlot ? `slot ${slot} of the slab of ${bytes}-byte slots` : "unused end of a slab";
+  const { slot, slots, bytes } = slotAt(engine, slab, address);
+  return slot >= 0 && slot < slots
+    ? `slot ${slot} of the slab of ${bytes}-byte slots`
+    : "unused end of a slab";
 }

@@ -1,27 +1,29 @@
 // What the report's page needs of the engine: its calls, and its accessors, to say what each word is. tools/build/js-engine.ts makes
 // tools/build/generated/watched-engine.js of it, whose `createWatchedEngine(memory)` returns these functions.
 
+import { BLOCK_KIND, IN_USE, PREVIOUS_IN_USE, QUICK } from "../../engine/block.ts";
 import { first, heap } from "../../engine/control.ts";
 import { walkedKind, walkedSize } from "../../engine/inspect/walk.ts";
 
 export { binFor, find } from "../../engine/bins.ts";
-export { footer, header, linkTo, nextFree } from "../../engine/block.ts";
 export {
-  binHead,
-  binWithHead,
-  breakMoves,
+  blockSizeFor,
+  header,
+  payloadOf,
+  previousSize,
+  sizeIn,
+  sizeOf,
+} from "../../engine/block.ts";
+export {
   cellsOf,
   classAt,
   currentFor,
   footprint,
   noSlab,
   programBreak,
-  quickBlock,
-  quickCount,
-  quickList,
-  quickListFor,
   slotBytesFor,
   slotSize,
+  smallSetting,
   top,
   topEnd,
 } from "../../engine/control.ts";
@@ -29,22 +31,21 @@ export {
   calloc,
   heap_allocate,
   heap_create,
-  heap_error,
   heap_reallocate,
   heap_release,
 } from "../../engine/exports.ts";
-export { heap_check, heap_check_at } from "../../engine/inspect/exports.ts";
+export { heap_check } from "../../engine/inspect/exports.ts";
 export { advance } from "../../engine/inspect/walk.ts";
 export {
   entryOf,
   findMap,
   forgetMap,
   isSlab,
-  isStart,
   mapBytes,
   slabOf,
+  startIn,
 } from "../../engine/map.ts";
-export { baseOf, bitsOf, blockOf, classOf, isCurrent, slotCount } from "../../engine/slabs.ts";
+export { baseOf, blockOf, classOf, isCurrent, isUsed, slotCount } from "../../engine/slabs.ts";
 export {
   clearMarks,
   markedLines,
@@ -62,6 +63,21 @@ export function controlBlock(): i32 {
 /** The first block. */
 export function firstBlock(): i32 {
   return first;
+}
+
+/** Whether the header `h` has I set, as those of quick blocks have. */
+export function isInUse(h: i32): bool {
+  return (h & IN_USE) != 0;
+}
+
+/** Whether the header `h` has P set. */
+export function isPreviousInUse(h: i32): bool {
+  return (h & PREVIOUS_IN_USE) != 0;
+}
+
+/** Whether the header `h` is that of a quick block. */
+export function isQuick(h: i32): bool {
+  return isInUse(h) && (h & BLOCK_KIND) == QUICK;
 }
 
 /** Bytes and kind of the entry that the last `advance` returned. */

@@ -15,7 +15,7 @@ import {
 import { KIND, type Layout } from "../layout.ts";
 import { PARTS, type Player } from "../player.ts";
 import { bytes, count, hex, percent, plural } from "../text.ts";
-import { nameWord, placeAt } from "../words.ts";
+import { nameWord, placeAt, slotAt } from "../words.ts";
 import { button, byId, element, figures, table } from "./dom.ts";
 import { KIND_NAMES } from "./map-view.ts";
 import { PART_NAMES } from "./timeline.ts";
@@ -162,26 +162,21 @@ function blockFigures(
   if (place === undefined) return rows;
   const { slab, header } = place;
   if (slab !== 0) {
-    const bytesOfSlot = engine.slotSize(engine.classOf(slab));
-    const slots = engine.slotCount(slab);
+    const { slot, slots } = slotAt(engine, slab, pointer);
     rows.push(
-      ["slot", `${(pointer - (engine.baseOf(slab) >>> 0)) / bytesOfSlot} of ${slots}`],
+      ["slot", `${slot} of ${slots}`],
       ["slab", `${hex(slab)}${engine.isCurrent(slab) ? ", current" : ""}`],
       ["bitmap", bitmapOf(player, slab, slots)],
     );
     return rows;
   }
-  const flags = [
-    [1, "IN_USE"],
-    [2, "PREVIOUS_IN_USE"],
-    [4, "METADATA"],
-    [8, "FOREIGN"],
-  ] as const;
-  const set = flags.filter(([bit]) => (header & bit) !== 0).map(([, name]) => name);
-  const isQuick = (header & 12) === 12;
-  const names = isQuick ? [...set.filter((name) => !/META|FOREIGN/.test(name)), "QUICK"] : set;
+  const names = [
+    engine.isInUse(header) && "IN_USE",
+    engine.isPreviousInUse(header) && "PREVIOUS_IN_USE",
+    ["", "METADATA", "FOREIGN", "QUICK"][(header >>> 2) & 3],
+  ].filter(Boolean);
   rows.push(
-    ["header", `${hex(header)}: ${count(place.size >>> 0)} bytes`],
+    ["header", `${hex(header)}: ${count(place.size)} bytes`],
     ["flags", names.length === 0 ? "none" : names.join(", ")],
   );
   const isTop = pointer === engine.top() >>> 0;
@@ -193,10 +188,8 @@ function blockFigures(
 
 /** The bits of a slab's slots, 1 for one in use. */
 function bitmapOf(player: Player, slab: number, slots: number): string {
-  const at = player.engine.bitsOf(slab) >>> 0;
-  const bit = (slot: number): number =>
-    (player.word(at + (slot >= 32 ? 4 : 0)) >>> (slot % 32)) & 1;
-  return Array.from({ length: slots }, (_, slot) => bit(slot)).join("");
+  const { engine } = player;
+  return Array.from({ length: slots }, (_, slot) => (engine.isUsed(slab, slot) ? 1 : 0)).join("");
 }
 
 function neighbours(layout: Layout, entry: number, select: (address: number) => void): HTMLElement {
