@@ -11,7 +11,7 @@ export interface Access {
   readonly address: number;
   /** Bytes: 4, or more for a copy or a fill. */
   readonly bytes: number;
-  /** What the word was before the op, if it was read first, or after it. */
+  /** What the word was: before the op if it was read, after the op if it was written. */
   readonly name: string;
   /** The value before the op and after it. */
   readonly before: number;
@@ -55,14 +55,16 @@ export function explain(player: Player, moment: number): Explanation {
   const noted = player.watchNext();
   const places = collect(noted);
   const after = places.map(({ address }) => player.word(address));
-  const writeNames = places.map(({ address }) => nameWord(player.engine, address));
+  const namesAfter = places.map(({ isWrite, address }) =>
+    isWrite ? nameWord(player.engine, address) : "",
+  );
   const sentences = sentencesOf(player, op, before);
   player.seek(op);
   const accesses = places.map(({ isWrite, address, bytes }, i): Access => ({
     isWrite,
     address,
     bytes,
-    name: isWrite ? writeNames[i]! : nameWord(player.engine, address),
+    name: isWrite ? namesAfter[i]! : nameWord(player.engine, address),
     before: player.word(address),
     after: after[i]!,
   }));
@@ -99,9 +101,12 @@ class Facts {
   readonly currentSlab: number;
   readonly hasCurrent: boolean;
   readonly hasFit: boolean;
-  readonly #free = new Map<number, { size: number; bin: number; isQuick: boolean }>();
-  readonly #slabs = new Map<number, boolean>();
-  readonly #player: Player;
+  /** The block that had the address of the op's result, if it was free and not the top block. */
+  readonly free:
+    | { readonly size: number; readonly bin: number; readonly isQuick: boolean }
+    | undefined;
+  /** The slab that had that address. */
+  readonly slab: { readonly header: number; readonly isCurrent: boolean } | undefined;
   /** Of the block that the op frees or resizes. */
   readonly old: { pointer: number; size: number; usable: number; slab: number; header: number };
   readonly oldPrevious: { block: number; size: number } | undefined;
@@ -109,8 +114,7 @@ class Facts {
   readonly isOldNextTop: boolean;
 
   constructor(player: Player, op: number) {
-    this.#player = player;
-    const { engine, program } = player;
+    const { engine, program, pointers } = player;
     const size = program.sizes[op]!;
     engine.findMap();
     this.top = engine.top() >>> 0;
@@ -121,14 +125,25 @@ class Facts {
     this.currentSlab = isSmall ? engine.currentFor(size) >>> 0 : 0;
     this.hasCurrent = isSmall && this.currentSlab !== engine.noSlab() >>> 0;
     this.hasFit = size <= MAX_SIZE && engine.find(engine.blockSizeFor(size)) !== 0;
-    this.#noteResult(op);
+
+    const begun = program.begins[op]!;
+    const result = begun === NO_RECORD ? 0 : pointers[begun]!;
+    const was = result === 0 ? undefined : placeAt(engine, result);
+    if (was !== undefined && was.slab !== 0) {
+      this.slab = { header: was.slab, isCurrent: engine.isCurrent(was.slab) };
+    } else if (was !== undefined && was.block !== this.top) {
+      const { size, header } = was;
+      const isQuick = engine.isQuick(header);
+      const isFree = isQuick || !engine.isInUse(header);
+      if (isFree) this.free = { size, bin: engine.binFor(size), isQuick };
+    }
 
     const ended = program.ends[op]!;
-    const pointer = ended === NO_RECORD ? 0 : player.pointers[ended]!;
+    const pointer = ended === NO_RECORD ? 0 : pointers[ended]!;
     const place = pointer === 0 ? undefined : placeAt(engine, pointer);
     this.old = {
       pointer,
-      size: place === undefined ? 0 : place.size,
+      size: place?.size ?? 0,
       usable: ended === NO_RECORD ? 0 : player.usable[ended]!,
       slab: place?.slab ?? 0,
       header: place?.header ?? 0,
@@ -143,33 +158,6 @@ class Facts {
     if (isBlock && !this.isOldNextTop && !engine.isInUse(engine.header(next))) {
       this.oldNext = { block: next, size: engine.sizeOf(next) >>> 0 };
     }
-  }
-
-  /** Looks at where the op's result will be. */
-  #noteResult(op: number): void {
-    const { program, pointers, engine } = this.#player;
-    const begun = program.begins[op]!;
-    const pointer = begun === NO_RECORD ? 0 : pointers[begun]!;
-    if (pointer === 0) return;
-    const place = placeAt(engine, pointer);
-    if (place === undefined) return;
-    if (place.slab !== 0) this.#slabs.set(place.slab, engine.isCurrent(place.slab));
-    const isQuick = engine.isQuick(place.header);
-    const size = place.size;
-    const isFree = isQuick || !engine.isInUse(place.header);
-    if (place.slab === 0 && isFree && place.block !== this.top) {
-      this.#free.set(pointer, { size, bin: engine.binFor(size), isQuick });
-    }
-  }
-
-  /** The free block that had an address before the op. */
-  freeAt(pointer: number): { size: number; bin: number; isQuick: boolean } | undefined {
-    return this.#free.get(pointer);
-  }
-
-  /** Whether a slab was current before the op; undefined if it was no slab. */
-  wasCurrent(slab: number): boolean | undefined {
-    return this.#slabs.get(slab);
   }
 }
 
@@ -208,14 +196,14 @@ function allocated(player: Player, before: Facts, pointer: number): string[] {
       : "The class has no slab yet, and few requests came for it";
     sentences.push(`${why}, so a block serves the request.`);
   }
-  sentences.push(...fromWhere(player, before, pointer, place.size));
+  sentences.push(...fromWhere(before, pointer, place.size));
   return sentences;
 }
 
 /** Where a new block's memory was before. */
-function fromWhere(player: Player, before: Facts, pointer: number, size: number): string[] {
+function fromWhere(before: Facts, pointer: number, size: number): string[] {
   const needed = `${count(size)} bytes, with the header`;
-  const free = before.freeAt(pointer);
+  const { free } = before;
   if (free?.isQuick === true && free.size === size) {
     return [`A quick list has a freed block of exactly ${count(size)} bytes.`];
   }
@@ -248,14 +236,14 @@ function allocatedSlot(player: Player, before: Facts, pointer: number, slab: num
   const { engine } = player;
   const { slot, slots, bytes } = slotAt(engine, slab, pointer);
   const taken = `slot ${slot} of ${slots}`;
-  const was = before.wasCurrent(slab);
-  if (was === true) {
+  const wasSlab = before.slab?.header === slab;
+  if (wasSlab && before.slab.isCurrent) {
     return [
       `The current slab for slots of ${count(bytes)} bytes has a free slot: ${taken}, the lowest one.`,
     ];
   }
   const why = before.hasCurrent ? "The current slab is full." : "The class has no current slab.";
-  if (was === false) {
+  if (wasSlab) {
     return [why, `The first slab in the list of the class becomes current, and gives ${taken}.`];
   }
   const block = engine.blockOf(slab) >>> 0;
