@@ -1,18 +1,17 @@
 /** Suggests a setting: replays the program with several, and compares the memory that they need. */
 
-import { Player, type PlayerSetting } from "../player.ts";
+import { DEFAULT_SETTING, Player, type PlayerSetting } from "../player.ts";
 import { bytes, count, percent } from "../text.ts";
 import { button, byId, element, table } from "./dom.ts";
 import { inSlices } from "./slices.ts";
 
-const KIB = 1024;
 const SETTINGS: readonly PlayerSetting[] = [
-  { fit: "best", margin: "auto", small: "auto" },
-  { fit: "best", margin: 0, small: "auto" },
-  { fit: "best", margin: 1024 * KIB, small: "auto" },
-  { fit: "best", margin: "auto", small: 512 },
-  { fit: "best", margin: "auto", small: 128 },
-  { fit: "best", margin: "auto", small: 0 },
+  DEFAULT_SETTING,
+  { ...DEFAULT_SETTING, margin: 0 },
+  { ...DEFAULT_SETTING, margin: 2 ** 20 },
+  { ...DEFAULT_SETTING, small: 512 },
+  { ...DEFAULT_SETTING, small: 128 },
+  { ...DEFAULT_SETTING, small: 0 },
 ];
 
 interface Outcome {
