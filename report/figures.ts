@@ -1,10 +1,7 @@
 /** Figures of a whole run: histograms of sizes and lifetimes, and bytes by call site. */
 
 import type { CallSites } from "../trace/sites.ts";
-import type { Player } from "./player.ts";
-
-/** What `Player.died` has for a record that nothing ended. */
-const NEVER = 0xffffffff;
+import { NEVER, type Player } from "./player.ts";
 
 /** Bar i counts the values from `2 ** (i - 1)`, 0 for the first, to below `2 ** i`. */
 export interface Histogram {

@@ -113,7 +113,6 @@ export function layoutOf(engine: WatchedEngine): Layout {
 }
 
 export interface Levels {
-  readonly base: number;
   /** Bytes of a cell of the first level, a power of two. */
   readonly cellBytes: number;
   /** Colours of the cells of each level. */
@@ -138,7 +137,7 @@ export function levelsOf(layout: Layout, palette: Palette): Levels {
     cells.push(above);
     below = above;
   }
-  return { base, cellBytes, cells };
+  return { cellBytes, cells };
 }
 
 function firstLevel(layout: Layout, palette: Palette, cellBytes: number): Uint32Array {

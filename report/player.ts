@@ -12,6 +12,7 @@
  * A moment is a number of ops: 0 is before the first, `ops` after the last.
  */
 
+import { CELL, CLASS_COUNT, PAGE } from "../engine/control.ts";
 import {
   createWatchedEngine,
   type WatchedEngine,
@@ -59,11 +60,9 @@ const FITS = ["best", "first", "next"];
 /** Largest size that slabs serve unless the setting says otherwise. */
 const DEFAULT_SMALL = 1008;
 const HIGHEST_MEMORY = 2 ** 32 - 65536;
-const PAGE = 65536;
 const BLOCK_HEADER = 4;
-const CELL = 512;
-const CLASSES = 33;
-const NEVER = 0xffffffff;
+/** What `died` has for a record that no op ended. */
+export const NEVER = 0xffffffff;
 
 interface Checkpoint {
   readonly words: Uint32Array;
@@ -84,7 +83,6 @@ interface Sums {
   blockBytes: number;
   /** Usable bytes of both. */
   usable: number;
-  failures: number;
 }
 
 export class Player {
@@ -117,7 +115,7 @@ export class Player {
   /** The memory at the checkpoint before now. It grows in place, so that what was never written takes no room. */
   readonly #shadowMemory = newMemory();
   #shadow: Int32Array;
-  #sums: Sums = { live: 0, liveRecords: 0, slotBytes: 0, blockBytes: 0, usable: 0, failures: 0 };
+  #sums: Sums = { live: 0, liveRecords: 0, slotBytes: 0, blockBytes: 0, usable: 0 };
   readonly #checkpoints: Checkpoint[] = [];
   /** The number of the checkpoint before now. */
   #base = 0;
@@ -149,7 +147,7 @@ export class Player {
     );
     if (code !== 0) throw new Error(`no heap can have this setting: error ${code}`);
     this.peakFootprint = this.footprint;
-    this.#words = this.#newWords();
+    this.#words = new Int32Array(this.buffer);
     this.#shadow = new Int32Array(bufferOf(this.#shadowMemory));
 
     const { ops, records } = program;
@@ -198,8 +196,10 @@ export class Player {
     const pointer = this.#call(op);
     const begun = begins[op]!;
     const ended = ends[op]!;
-    if (ended !== NO_RECORD) this.#leave(ended);
-    if (ended !== NO_RECORD) this.died[ended] = op;
+    if (ended !== NO_RECORD) {
+      this.#count(ended, -1);
+      this.died[ended] = op;
+    }
     if (begun !== NO_RECORD) {
       this.born[begun] = op;
       // After a failed reallocation the block is what it was, under a new record.
@@ -208,12 +208,9 @@ export class Player {
       this.pointers[begun] = kept;
       this.asked[begun] = isKept ? this.asked[ended]! : this.program.sizes[op]!;
       if (kept !== 0) this.#measure(begun, kept);
-      this.#enter(begun);
+      this.#count(begun, 1);
       const isFailure = pointer === 0 && !(kinds[op] === OP.realloc && this.pointers[ended] === 0);
-      if (isFailure) {
-        this.failures.push(op);
-        this.#sums.failures += 1;
-      }
+      if (isFailure) this.failures.push(op);
     }
     const { live } = this.#sums;
     if (live > this.peakLive) {
@@ -238,15 +235,9 @@ export class Player {
       : engine.payloadOf(pointer) >>> 0;
   }
 
-  #enter(record: number): void {
-    if (this.pointers[record] !== 0) this.#count(record, 1);
-  }
-
-  #leave(record: number): void {
-    if (this.pointers[record] !== 0) this.#count(record, -1);
-  }
-
+  /** Adds a record's block to the sums, or subtracts it. */
   #count(record: number, sign: 1 | -1): void {
+    if (this.pointers[record] === 0) return;
     const sums = this.#sums;
     const usable = this.usable[record]!;
     sums.live += sign * this.asked[record]!;
@@ -286,8 +277,8 @@ export class Player {
     const begun = this.program.begins[op]!;
     const ended = this.program.ends[op]!;
     this.#call(op);
-    if (ended !== NO_RECORD) this.#leave(ended);
-    if (begun !== NO_RECORD) this.#enter(begun);
+    if (ended !== NO_RECORD) this.#count(ended, -1);
+    if (begun !== NO_RECORD) this.#count(begun, 1);
     this.moment = op + 1;
   }
 
@@ -310,7 +301,7 @@ export class Player {
   }
 
   #restore(target: number): void {
-    const words = this.#newWords();
+    const { words } = this;
     const shadow = this.#shadow;
     const lines = this.engine.markedLines();
     for (let i = 0; i < lines.length; i += 1) {
@@ -340,7 +331,7 @@ export class Player {
   }
 
   #addCheckpoint(): void {
-    const words = this.#newWords();
+    const { words } = this;
     if (this.#shadow.length < words.length) {
       growTo(this.#shadowMemory, 4 * words.length);
       this.#shadow = new Int32Array(bufferOf(this.#shadowMemory));
@@ -363,11 +354,6 @@ export class Player {
       sums: { ...this.#sums },
     });
     this.#base = this.#checkpoints.length - 1;
-  }
-
-  /** Bytes that all checkpoints take. */
-  get checkpointBytes(): number {
-    return this.#checkpoints.reduce((sum, { words }) => sum + 12 * words.length, 0);
   }
 
   /** Plays the op after this moment; returns kind, address and bytes of each access of the engine, see `stopWatching`. */
@@ -398,21 +384,16 @@ export class Player {
     const { engine } = this;
     const { live, usable, slotBytes, blockBytes } = this.#sums;
     let slabBytes = 0;
-    for (let i = 0; i < CLASSES; i += 1) slabBytes += engine.cellsOf(engine.classAt(i)) * CELL;
+    for (let i = 0; i < CLASS_COUNT; i += 1) slabBytes += engine.cellsOf(engine.classAt(i)) * CELL;
     const topEnd = engine.topEnd() >>> 0;
     const mapBytes = engine.mapBytes(topEnd);
     const controlBytes = engine.firstBlock() - engine.controlBlock();
-    const metadata = controlBytes + mapBytes + (blockBytes === 0 ? 0 : this.#headerBytes());
+    const headerBytes = blockBytes - (usable - slotBytes);
+    const metadata = controlBytes + mapBytes + headerBytes;
     const margin = (engine.programBreak() >>> 0) - topEnd - mapBytes;
     const slots = slabBytes - slotBytes;
     const blocks = topEnd - (engine.firstBlock() >>> 0) - slabBytes - blockBytes;
     return { live, rounding: usable - live, slots, blocks, metadata, margin };
-  }
-
-  /** Bytes of the headers of blocks in use. */
-  #headerBytes(): number {
-    const { usable, slotBytes, blockBytes } = this.#sums;
-    return blockBytes - (usable - slotBytes);
   }
 
   #addPoint(): void {
@@ -500,11 +481,6 @@ export class Player {
 
   get buffer(): ArrayBuffer {
     return bufferOf(this.#memory);
-  }
-
-  #newWords(): Int32Array {
-    this.#words = new Int32Array(this.buffer);
-    return this.#words;
   }
 }
 

@@ -13,14 +13,13 @@ import {
   type Histogram,
 } from "../figures.ts";
 import { KIND, type Layout } from "../layout.ts";
-import { PARTS, type Player } from "../player.ts";
+import { NEVER, PARTS, type Player } from "../player.ts";
 import { bytes, count, hex, percent, plural } from "../text.ts";
 import { nameWord, placeAt, slotAt } from "../words.ts";
 import { button, byId, element, figures, table } from "./dom.ts";
 import { KIND_NAMES } from "./map-view.ts";
 import { PART_NAMES } from "./timeline.ts";
 
-const NEVER = 0xffffffff;
 const MOST_ROWS = 200;
 const MOST_WORDS = 64;
 
