@@ -53,6 +53,18 @@ export function table(
   ]);
 }
 
+/** A region that scrolls, also with the keyboard. */
+export function scrolling(label: string, content: Node): HTMLElement {
+  const attributes = { class: "scroll", tabindex: 0, role: "region", "aria-label": label };
+  return element("div", attributes, [content]);
+}
+
+/** A name beside a sample of a colour of page.css. */
+export function swatch(name: string, colourName: string): HTMLElement {
+  const sample = element("span", { class: "swatch", style: `background: var(--${colourName})` });
+  return element("span", {}, [sample, name]);
+}
+
 /** Names and values in a row. */
 export function figures(pairs: readonly (readonly [string, string])[]): HTMLElement {
   const made = pairs.map(([name, value]) =>

@@ -17,7 +17,7 @@ import {
 } from "../layout.ts";
 import type { Player } from "../player.ts";
 import { bytes, hex } from "../text.ts";
-import { button, byId, colour, element, pixelOf } from "./dom.ts";
+import { button, byId, colour, element, pixelOf, swatch } from "./dom.ts";
 
 /** In the order of `KIND`. */
 export const KIND_NAMES = [
@@ -362,11 +362,6 @@ export class MapView {
 }
 
 function legend(): HTMLElement {
-  const items = [1, 3, 0, 7, 2, 4, 6].map((kind) =>
-    element("span", {}, [
-      element("span", { class: "swatch", style: `background: var(--${KIND_COLOURS[kind]})` }),
-      KIND_NAMES[kind]!,
-    ]),
-  );
+  const items = [1, 3, 0, 7, 2, 4, 6].map((kind) => swatch(KIND_NAMES[kind]!, KIND_COLOURS[kind]!));
   return element("p", { class: "hint bar" }, items);
 }

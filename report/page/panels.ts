@@ -16,7 +16,7 @@ import { KIND, type Layout } from "../layout.ts";
 import { NEVER, PARTS, type Player } from "../player.ts";
 import { bytes, count, hex, percent, plural } from "../text.ts";
 import { nameWord, placeAt, slotAt } from "../words.ts";
-import { button, byId, element, figures, table } from "./dom.ts";
+import { button, byId, element, figures, scrolling, swatch, table } from "./dom.ts";
 import { KIND_NAMES } from "./map-view.ts";
 import { PART_NAMES } from "./timeline.ts";
 
@@ -51,10 +51,7 @@ export function showSummary(player: Player): void {
 export function showParts(player: Player): void {
   const { parts, footprint } = player;
   const rows = PARTS.map((part) => [
-    element("span", {}, [
-      element("span", { class: "swatch", style: `background: var(--${part})` }),
-      PART_NAMES[part],
-    ]),
+    swatch(PART_NAMES[part], part),
     count(parts[part]),
     percent(parts[part] / footprint),
   ]);
@@ -105,7 +102,7 @@ export function showStep(
     element("p", { class: "soft" }, [
       `It read ${plural(accesses.length - writes, "word")} and wrote ${plural(writes, "word")}.`,
     ]),
-    element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Words" }, [made]),
+    scrolling("Words", made),
   );
 }
 
@@ -225,18 +222,14 @@ function historyTable(player: Player, pointer: number, go: (moment: number) => v
       site === 0 ? `thread ${program.threads[begin]}` : frameName(program.callSites.frameOf(site));
     return [link, callText(player, begin), over, end === NEVER ? "" : count(end - begin), who];
   });
-  return element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "History" }, [
-    table(
-      [
-        { title: "op" },
-        { title: "call" },
-        { title: "freed" },
-        { title: "lived, ops", isNumber: true },
-        { title: "by" },
-      ],
-      rows,
-    ),
-  ]);
+  const columns = [
+    { title: "op" },
+    { title: "call" },
+    { title: "freed" },
+    { title: "lived, ops", isNumber: true },
+    { title: "by" },
+  ];
+  return scrolling("History", table(columns, rows));
 }
 
 function wordTable(player: Player, from: number, to: number): HTMLElement {
@@ -248,11 +241,7 @@ function wordTable(player: Player, from: number, to: number): HTMLElement {
   }
   const made = table([{ title: "address" }, { title: "value" }, { title: "word" }], rows);
   made.classList.add("mono");
-  return element(
-    "div",
-    { class: "scroll", tabindex: 0, role: "region", "aria-label": "Words of the block" },
-    [made],
-  );
+  return scrolling("Words of the block", made);
 }
 
 // Histograms ------------------------------------------------------------------------------------------------------------
@@ -319,7 +308,8 @@ export function showSites(player: Player): void {
         ]);
       return element("div", {}, [
         element("h3", {}, [`${name}: ${bytes(total)} in ${plural(records.length, "block")}`]),
-        element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, [
+        scrolling(
+          name,
           table(
             [
               { title: "bytes", isNumber: true },
@@ -329,7 +319,7 @@ export function showSites(player: Player): void {
             ],
             shown,
           ),
-        ]),
+        ),
         flameGraph(flameOf(program.callSites, rows), name),
       ]);
     }),
