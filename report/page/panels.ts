@@ -22,6 +22,10 @@ import { PART_NAMES } from "./timeline.ts";
 
 const MOST_ROWS = 200;
 const MOST_WORDS = 64;
+/** Pixels of a row of a flame graph. */
+const ROW = 21;
+/** Frames of a flame graph with a smaller share of its width, in percent, are left out. */
+const NARROWEST = 0.2;
 
 // The run ---------------------------------------------------------------------------------------------------------------
 
@@ -350,42 +354,34 @@ function flameGraph(root: Flame, name: string): HTMLElement {
     role: "group",
     "aria-label": `${name}, by stack`,
   });
-  const draw = (path: readonly Flame[]): void => {
+  const total = Math.max(1, root.bytes);
+  const draw = (chosen: readonly Flame[]): void => {
     const frames: HTMLElement[] = [];
-    const total = Math.max(1, root.bytes);
-    const add = (
-      flame: Flame,
-      left: number,
-      width: number,
-      depth: number,
-      way: readonly Flame[],
-    ): void => {
-      if (width < 0.2) return;
+    let rows = 0;
+    /** Adds the last frame of a path, in the row of its depth. */
+    const add = (path: readonly Flame[], left: number, width: number): void => {
+      const flame = path.at(-1)!;
       const text = `${flame.name}: ${bytes(flame.bytes)}, ${percent(flame.bytes / total)}`;
-      const made = button(flame.name, text, () => draw(way));
-      made.style.cssText = `left: ${left}%; width: ${width}%; top: ${depth * 21}px`;
+      const made = button(flame.name, text, () => draw(path));
+      made.style.cssText = `left: ${left}%; width: ${width}%; top: ${(path.length - 1) * ROW}px`;
       frames.push(made);
-      deepest = Math.max(deepest, depth);
+      rows = Math.max(rows, path.length);
     };
-    let deepest = 0;
-    path.forEach((flame, depth) => add(flame, 0, 100, depth, path.slice(0, depth + 1)));
-    const addChildren = (
-      flame: Flame,
-      left: number,
-      width: number,
-      depth: number,
-      way: readonly Flame[],
-    ): void => {
+    const addChildren = (path: readonly Flame[], left: number, width: number): void => {
+      const flame = path.at(-1)!;
       let at = left;
       for (const child of flame.children) {
         const share = (width * child.bytes) / Math.max(1, flame.bytes);
-        add(child, at, share, depth, [...way, child]);
-        if (share >= 0.2) addChildren(child, at, share, depth + 1, [...way, child]);
+        if (share >= NARROWEST) {
+          add([...path, child], at, share);
+          addChildren([...path, child], at, share);
+        }
         at += share;
       }
     };
-    addChildren(path.at(-1)!, 0, 100, path.length, path);
-    graph.style.height = `${(deepest + 1) * 21}px`;
+    for (const depth of chosen.keys()) add(chosen.slice(0, depth + 1), 0, 100);
+    addChildren(chosen, 0, 100);
+    graph.style.height = `${rows * ROW}px`;
     graph.replaceChildren(...frames);
   };
   draw([root]);
