@@ -62,9 +62,7 @@ export class MapView {
   #height: number = HEIGHTS[0];
   #selected = -1;
   #accesses: readonly Access[] = [];
-  #isDrawn = false;
-  /** Milliseconds that the last frame took. */
-  frameTime = 0;
+  #isScheduled = false;
 
   constructor(player: Player, onSelect: (address: number) => void) {
     this.#player = player;
@@ -87,10 +85,6 @@ export class MapView {
 
   get layout(): Layout {
     return this.#layout;
-  }
-
-  get view(): View {
-    return this.#view;
   }
 
   /** Shows the heap as it is now, and marks what the last op read and wrote. */
@@ -122,14 +116,6 @@ export class MapView {
     this.#onSelect(address);
   }
 
-  /** Draws at once; returns the milliseconds that it took. For tests. */
-  drawNow(view: View): number {
-    this.#view = view;
-    this.#levels ??= levelsOf(this.#layout, this.#palette);
-    this.#draw();
-    return this.frameTime;
-  }
-
   // Drawing ---------------------------------------------------------------------------------------------------------------
 
   #isWhole(): boolean {
@@ -148,10 +134,10 @@ export class MapView {
   }
 
   #redraw(): void {
-    if (this.#isDrawn) return;
-    this.#isDrawn = true;
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
     requestAnimationFrame(() => {
-      this.#isDrawn = false;
+      this.#isScheduled = false;
       this.#draw();
     });
   }
@@ -159,18 +145,17 @@ export class MapView {
   #draw(): void {
     if (this.#image === undefined) return;
     this.#levels ??= levelsOf(this.#layout, this.#palette);
-    const start = performance.now();
     const { width, height } = this.#canvas;
     const pixels = new Uint32Array(this.#image.data.buffer);
     const back = pixelOf("back");
     drawPixels(pixels, width, height, this.#view, this.#layout, this.#levels, this.#palette, back);
     this.#context.putImageData(this.#image, 0, 0);
     this.#drawWords();
+    const [read, written] = [colour("accent"), colour("bad")];
     for (const { address, isWrite } of this.#accesses) {
-      this.#outline(address, address + 4, isWrite ? colour("bad") : colour("accent"), 1);
+      this.#outline(address, address + 4, isWrite ? written : read, 1);
     }
     this.#outlineSelected();
-    this.frameTime = performance.now() - start;
     const { origin, zoom } = this.#view;
     this.#status.textContent = `From ${hex(Math.max(0, origin))}, ${bytes(2 ** zoom)} in a row`;
   }
