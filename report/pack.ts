@@ -63,41 +63,21 @@ export async function packProgram({
   chunks,
   sites: callSites,
 }: Pick<Trace, "chunks" | "sites">): Promise<Uint8Array> {
-  const columns = Array.from({ length: 8 }, () => new Writer());
-  const [kinds, sizes, alignments, ends, threads, sites, table, times] = columns;
+  const [kinds, sizes, alignments, ends, table] = Array.from({ length: 5 }, () => new Writer());
+  const [threads, sites, times] = Array.from({ length: 3 }, () => new ChangeWriter());
   const recordOf = new Map<number, number>();
   let records = 0;
   let ops = 0;
-  let thread = 0;
-  let threadSince = 0;
-  let lastSite = 0;
-  let siteSince = 0;
   let lastTime = 0;
-  let timeSince = 0;
   for await (const chunk of chunks) {
     for (let at = 0; at < chunk.count; at += 1, ops += 1) {
       const kind = KINDS.indexOf(chunk.kinds[at] as (typeof KINDS)[number]);
       kinds!.byte(kind);
-      if (chunk.threads[at] !== thread) {
-        threads!.number(ops - threadSince);
-        threads!.number(chunk.threads[at]!);
-        thread = chunk.threads[at]!;
-        threadSince = ops;
-      }
-      const site = siteOf(chunk, at);
-      if (site !== lastSite) {
-        sites!.number(ops - siteSince);
-        sites!.number(site);
-        lastSite = site;
-        siteSince = ops;
-      }
+      threads!.note(ops, chunk.threads[at]!);
+      sites!.note(ops, siteOf(chunk, at));
       const time = Math.max(lastTime, timeOf(chunk, at));
-      if (time !== lastTime) {
-        times!.number(ops - timeSince);
-        times!.number(time - lastTime);
-        lastTime = time;
-        timeSince = ops;
-      }
+      times!.note(ops, time, time - lastTime);
+      lastTime = time;
       if (kind === OP.freeNull) continue;
       const id = chunk.ids[at]!;
       if (kind >= OP.realloc) ends!.number(records - recordOf.get(id)!);
@@ -117,7 +97,9 @@ export async function packProgram({
   }
   const packed = new Writer();
   for (const each of [VERSION, ops, records]) packed.number(each);
-  for (const { bytes } of columns) packed.column(bytes);
+  for (const column of [kinds, sizes, alignments, ends, threads, sites, table, times]) {
+    packed.column(column!.bytes);
+  }
   return packed.bytes;
 }
 
@@ -159,13 +141,7 @@ export function unpackProgram(packed: Uint8Array): Program {
     callSites.add(parent, new TextDecoder().decode(tableReader!.column()));
   }
   const times = new Float64Array(timeReader!.done ? 0 : ops);
-  for (let at = 0, time = 0; !timeReader!.done;) {
-    const next = at + timeReader!.number();
-    times.fill(time, at, next);
-    time += timeReader!.number();
-    at = next;
-    if (timeReader!.done) times.fill(time, at);
-  }
+  fillChanges(times, timeReader!, (time, since) => time + since);
   return {
     ops,
     records,
@@ -181,12 +157,19 @@ export function unpackProgram(packed: Uint8Array): Program {
   };
 }
 
-/** Fills a column of which only the changes are packed: after so many ops, another value. */
-function fillChanges(column: Uint32Array, changes: Reader): void {
+/**
+ * Fills a column of which only the changes are packed: after so many ops, another value.
+ * @param valueAfter the next value, from the one before and the number that is packed
+ */
+function fillChanges(
+  column: Uint32Array | Float64Array,
+  changes: Reader,
+  valueAfter = (_value: number, packed: number): number => packed,
+): void {
   for (let at = 0, value = 0; at < column.length;) {
     const next = changes.done ? column.length : at + changes.number();
     column.fill(value, at, next);
-    if (!changes.done) value = changes.number();
+    if (!changes.done) value = valueAfter(value, changes.number());
     at = next;
   }
 }
@@ -223,6 +206,21 @@ class Writer {
     const longer = new Uint8Array(2 * (this.#length + length));
     longer.set(this.#bytes);
     this.#bytes = longer;
+  }
+}
+
+/** A column of which only the changes are written, for `fillChanges` to read. It starts with the value 0. */
+class ChangeWriter extends Writer {
+  #value = 0;
+  #since = 0;
+
+  /** Notes the value at an op, and writes `written` if it is another one than before. */
+  note(op: number, value: number, written = value): void {
+    if (value === this.#value) return;
+    this.number(op - this.#since);
+    this.number(written);
+    this.#value = value;
+    this.#since = op;
   }
 }
 
