@@ -6,24 +6,17 @@ import { gzipSync } from "node:zlib";
 
 import { expect, test } from "vitest";
 
-import { opText, siteOf, timeOf } from "../../trace/ops.ts";
-import { openTrace, traceSource } from "../../trace/read.ts";
+import { traceSource } from "../../trace/read.ts";
+import { callsOf } from "../trace/traces.ts";
 import { fileOf, folder, good, heapwright, outcome, start } from "./run-cli.ts";
 
 /** The ops with thread, innermost-first stack and milliseconds. */
 async function opsOf(path: string): Promise<string[]> {
-  const { chunks, sites } = await openTrace(traceSource(path));
-  const ops: string[] = [];
-  for await (const chunk of chunks) {
-    for (let i = 0; i < chunk.count; i += 1) {
-      const stack = sites
-        .stackOf(siteOf(chunk, i))
-        .map(({ name, place }) => `${name} ${place}`.trim());
-      const time = timeOf(chunk, i) / 1e6;
-      ops.push([opText(chunk, i), chunk.threads[i], stack.join(" < "), time].join(" | "));
-    }
-  }
-  return ops;
+  const calls = await callsOf(traceSource(path));
+  return calls.map(({ text, thread, stack, time }) => {
+    const frames = stack.map(({ name, place }) => `${name} ${place}`.trim());
+    return [text, thread, frames.join(" < "), time / 1e6].join(" | ");
+  });
 }
 
 async function imported(
@@ -61,14 +54,6 @@ const rawOps = [
   "a 2 5000 | 0 | such+0x10bf | 31",
 ];
 
-test("heaptrack, raw", async () => {
-  const { ops, err } = await imported("raw", raw);
-  expect(ops).toEqual(rawOps);
-  expect(err).toMatch(/raw\.rep\.gz: 4 ops of heaptrack \(raw\), 2 call sites, \d+ B\n/);
-  expect(err).toContain("no threads, alignments");
-  expect(err).toContain("1 free of blocks allocated before the recording began: left out\n");
-});
-
 test("heaptrack, gzipped, and from standard input", async () => {
   expect((await imported("raw.gz", gzipSync(raw))).ops).toEqual(rawOps);
   const output = join(folder, "stdin.rep");
@@ -78,8 +63,21 @@ test("heaptrack, gzipped, and from standard input", async () => {
   expect(await opsOf(output)).toEqual(rawOps);
 });
 
-test("heaptrack, interpreted, with inlined functions", async () => {
-  const { ops, err } = await imported(
+/** A recording, the ops of its trace, and parts of what the command prints. */
+test.each<[string, string, string, string[], (string | RegExp)[]]>([
+  [
+    "heaptrack, raw",
+    "raw",
+    raw,
+    rawOps,
+    [
+      /raw\.rep\.gz: 4 ops of heaptrack \(raw\), 2 call sites, \d+ B\n/,
+      "no threads, alignments",
+      "1 free of blocks allocated before the recording began: left out\n",
+    ],
+  ],
+  [
+    "heaptrack, interpreted, with inlined functions",
     "interpreted",
     `v 10400 3
 X ./m
@@ -103,18 +101,16 @@ c 10
 - 0
 # the end
 `,
-  );
-  expect(ops).toEqual([
-    "a 0 100 | 0 | inlined my m.c:4 < main my m.c:5 < main my m.c:10 | 0",
-    "a 1 100 | 0 | inlined my m.c:4 < main my m.c:5 < main my m.c:10 | 0",
-    "a 2 50 | 0 | m < main my m.c:10 | 16",
-    "f 1 | 0 |  | 16",
-  ]);
-  expect(err).toContain("does not say which block was freed");
-});
-
-test("mtrace, with reallocs and the names of callers", async () => {
-  const { ops, err } = await imported(
+    [
+      "a 0 100 | 0 | inlined my m.c:4 < main my m.c:5 < main my m.c:10 | 0",
+      "a 1 100 | 0 | inlined my m.c:4 < main my m.c:5 < main my m.c:10 | 0",
+      "a 2 50 | 0 | m < main my m.c:10 | 16",
+      "f 1 | 0 |  | 16",
+    ],
+    ["does not say which block was freed"],
+  ],
+  [
+    "mtrace, with reallocs and the names of callers",
     "mtrace.txt",
     `= Start
 @ ./m:[0x11a1] + 0x55accf0174a0 0x64
@@ -125,18 +121,16 @@ test("mtrace, with reallocs and the names of callers", async () => {
 @ ./m:[0x1206] - 0x1
 = End
 `,
-  );
-  expect(ops).toEqual([
-    "a 0 100 | 0 | m+0x11a1 | 0",
-    "a 1 101 | 0 | main | 0",
-    "r 0 5000 | 0 | m+0x11f6 | 0",
-    "f 0 | 0 |  | 0",
-  ]);
-  expect(err).toContain("mtrace records no threads");
-});
-
-test("ltrace, with processes and calls in two parts", async () => {
-  const { ops, err } = await imported(
+    [
+      "a 0 100 | 0 | m+0x11a1 | 0",
+      "a 1 101 | 0 | main | 0",
+      "r 0 5000 | 0 | m+0x11f6 | 0",
+      "f 0 | 0 |  | 0",
+    ],
+    ["mtrace records no threads"],
+  ],
+  [
+    "ltrace, with processes and calls in two parts",
     "ltrace.txt",
     `app->malloc(100)                                 = 0x5581a0
 app->calloc(3, 20) = 0x5581b0
@@ -150,17 +144,21 @@ aligned_alloc(64, 128) = 0x5581e0
 malloc(1000000) = nil
 +++ exited (status 0) +++
 `,
-  );
-  expect(ops).toEqual([
-    "a 0 100 | 0 | app | 0",
-    "z 1 60 | 0 | app | 0",
-    "a 2 9 | 2 |  | 0",
-    "r 0 5000 | 1 | libx.so | 0",
-    "f 2 | 2 |  | 0",
-    "f -1 | 0 |  | 0",
-    "m 3 128 64 | 0 |  | 0",
-  ]);
-  expect(err).toContain("ltrace records no stack");
+    [
+      "a 0 100 | 0 | app | 0",
+      "z 1 60 | 0 | app | 0",
+      "a 2 9 | 2 |  | 0",
+      "r 0 5000 | 1 | libx.so | 0",
+      "f 2 | 2 |  | 0",
+      "f -1 | 0 |  | 0",
+      "m 3 128 64 | 0 |  | 0",
+    ],
+    ["ltrace records no stack"],
+  ],
+])("%s", async (_, name, content, expected, said) => {
+  const { ops, err } = await imported(name, content);
+  expect(ops).toEqual(expected);
+  for (const each of said) expect(err).toMatch(each);
 });
 
 test("zstd, where Node has it; elsewhere it says what to do", async () => {

@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url";
 
 import { beforeAll, describe, expect, test } from "vitest";
 
-import { opText, siteOf, timeOf } from "../../trace/ops.ts";
-import { openTrace, traceSource } from "../../trace/read.ts";
+import { traceSource } from "../../trace/read.ts";
+import { callsOf, type Call } from "../trace/traces.ts";
 import { folder, heapwright, outcome, start, type Outcome } from "./run-cli.ts";
 
 const program = join(folder, "recorded");
@@ -26,31 +26,19 @@ async function record(name: string, ...args: string[]): Promise<Outcome> {
   return outcome(child);
 }
 
-interface Op {
-  readonly text: string;
-  readonly thread: number;
+interface Op extends Omit<Call, "stack"> {
   /** Names of the functions, from the innermost out. */
   readonly stack: string[];
   readonly place: string;
-  readonly time: number;
 }
 
 async function opsOf(name: string): Promise<Op[]> {
-  const trace = await openTrace(traceSource(join(folder, name)));
-  const ops: Op[] = [];
-  for await (const chunk of trace.chunks) {
-    for (let i = 0; i < chunk.count; i += 1) {
-      const frames = trace.sites.stackOf(siteOf(chunk, i));
-      ops.push({
-        text: opText(chunk, i),
-        thread: chunk.threads[i]!,
-        stack: frames.map((frame) => frame.name),
-        place: frames[0]?.place ?? "",
-        time: timeOf(chunk, i),
-      });
-    }
-  }
-  return ops;
+  const calls = await callsOf(traceSource(join(folder, name)));
+  return calls.map(({ stack, ...call }) => ({
+    ...call,
+    stack: stack.map((frame) => frame.name),
+    place: stack[0]?.place ?? "",
+  }));
 }
 
 /** The ops with these sizes, and the frees of their blocks, without ids. */

@@ -5,23 +5,16 @@ import { expect, test } from "vitest";
 import { record } from "../../record/index.ts";
 import { parseStack } from "../../record/stack.ts";
 import { Heap } from "../../src/index.ts";
-import { opText, siteOf, timeOf } from "../../trace/ops.ts";
-import { openTrace } from "../../trace/read.ts";
-import { replayOf, sourceOf } from "../trace/traces.ts";
+import { callsOf, replayOf, sourceOf } from "../trace/traces.ts";
 
 /** Each op, with the names of the innermost functions of its stack. */
 async function opsOf(text: string): Promise<{ ops: string[]; stacks: string[]; times: number[] }> {
-  const trace = await openTrace(sourceOf(text));
-  const [ops, stacks, times]: [string[], string[], number[]] = [[], [], []];
-  for await (const chunk of trace.chunks) {
-    for (let i = 0; i < chunk.count; i += 1) {
-      ops.push(opText(chunk, i));
-      const frames = trace.sites.stackOf(siteOf(chunk, i));
-      stacks.push(frames.map(({ name }) => name).join(" < "));
-      times.push(timeOf(chunk, i));
-    }
-  }
-  return { ops, stacks, times };
+  const calls = await callsOf(sourceOf(text));
+  return {
+    ops: calls.map((call) => call.text),
+    stacks: calls.map(({ stack }) => stack.map(({ name }) => name).join(" < ")),
+    times: calls.map(({ time }) => time),
+  };
 }
 
 test("records every kind of call, and those of blocks, arrays and scopes", async () => {

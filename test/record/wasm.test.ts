@@ -10,9 +10,8 @@ import { afterAll, expect, test } from "vitest";
 
 import { instrument } from "../../cli/instrument.ts";
 import { recordWasm } from "../../record/index.ts";
-import { opText } from "../../trace/ops.ts";
 import { openTrace } from "../../trace/read.ts";
-import { sourceOf } from "../trace/traces.ts";
+import { callsOf, sourceOf } from "../trace/traces.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const heapWasm = readFileSync(join(ROOT, "dist/heap.wasm"));
@@ -56,14 +55,6 @@ async function use(binary: Uint8Array): Promise<number[]> {
   return found;
 }
 
-async function opsOf(text: string): Promise<string[]> {
-  const ops: string[] = [];
-  for await (const chunk of (await openTrace(sourceOf(text))).chunks) {
-    for (let i = 0; i < chunk.count; i += 1) ops.push(opText(chunk, i));
-  }
-  return ops;
-}
-
 test("an instrumented module returns the same, and each of its calls is recorded once", async () => {
   const { module, targets } = instrument(heapWasm, "heap.wasm", {});
   expect(targets.map(({ role }) => role)).toEqual(
@@ -75,7 +66,7 @@ test("an instrumented module returns the same, and each of its calls is recorded
   expect(await use(module)).toEqual(plain);
   expect(await use(heapWasm)).toEqual(plain);
   recorder.stop();
-  const ops = await opsOf(recorder.trace());
+  const ops = (await callsOf(sourceOf(recorder.trace()))).map(({ text }) => text);
   const kinds = new Set(ops.map((op) => op[0]));
   expect([...kinds].toSorted()).toEqual(["a", "f", "m", "r", "z"]);
   expect(ops.length).toBeGreaterThan(2900);

@@ -4,7 +4,15 @@ import { expect, test } from "vitest";
 
 import { TraceParser } from "../../trace/parse.ts";
 import { openTrace } from "../../trace/read.ts";
-import { chunksOf, everyKind, everyOp, linesOf, readError, sourceOf, traceOf } from "./traces.ts";
+import {
+  chunksOf,
+  everyKind,
+  everyOp,
+  expectReadError,
+  linesOf,
+  sourceOf,
+  traceOf,
+} from "./traces.ts";
 
 test("reads every kind of op, with its thread and line", async () => {
   const [chunk] = await chunksOf(sourceOf(everyKind));
@@ -116,13 +124,7 @@ test.each([
   ["junk after the last op", `${traceOf("a 0 8")}\x00\x01`, 6, '"\\u0000\\u0001"', "an op"],
   ["bytes that are no text", traceOf("a 0 8", "\xff"), 6, '"\\xc3\\xbf"', "an op"],
   ["a line without an end", `${"7".repeat(5000)}`, 1, "a line of more than 4096 bytes", "text"],
-])("reports %s", async (_, text, line, found, expected) => {
-  const error = await readError(sourceOf(text));
-  expect(error.line).toBe(line);
-  expect(error.found).toContain(found);
-  expect(error.expected).toContain(expected);
-  expect(error.message).toBe(`x.rep:${line}: found ${error.found}, expected ${error.expected}`);
-});
+])("reports %s", (_, ...error) => expectReadError(...error));
 
 test("parses bytes that are pushed in pieces", () => {
   const parser = new TraceParser("elsewhere");

@@ -3,9 +3,10 @@
 import { expect } from "vitest";
 
 import { TraceError } from "../../trace/error.ts";
-import { type OpChunk, opText } from "../../trace/ops.ts";
+import { type OpChunk, opText, siteOf, timeOf } from "../../trace/ops.ts";
 import { openTrace, type TraceSource } from "../../trace/read.ts";
 import { replay, type ReplayHeap, type ReplayOptions, snapshotAfter } from "../../trace/replay.ts";
+import type { Frame } from "../../trace/sites.ts";
 import type { Snapshot } from "../../trace/snapshot.ts";
 import { ToyHeap } from "./toy-heap.ts";
 
@@ -62,10 +63,46 @@ export function linesOf(chunks: readonly OpChunk[]): string[] {
   );
 }
 
+/** An op, and what its trace says about the call. */
+export interface Call {
+  readonly text: string;
+  readonly thread: number;
+  /** From the innermost frame out. */
+  readonly stack: readonly Frame[];
+  readonly time: number;
+}
+
+export async function callsOf(source: TraceSource): Promise<Call[]> {
+  const { chunks, sites } = await openTrace(source);
+  const calls: Call[] = [];
+  for await (const chunk of chunks) {
+    for (let i = 0; i < chunk.count; i += 1) {
+      const stack = sites.stackOf(siteOf(chunk, i));
+      const [thread, time] = [chunk.threads[i]!, timeOf(chunk, i)];
+      calls.push({ text: opText(chunk, i), thread, stack, time });
+    }
+  }
+  return calls;
+}
+
 export async function readError(source: TraceSource): Promise<TraceError> {
   const error = await chunksOf(source).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(TraceError);
   return error as TraceError;
+}
+
+/** Expects that reading fails at a line, with an error that contains `found` and `expected`. */
+export async function expectReadError(
+  text: string,
+  line: number,
+  found: string,
+  expected: string,
+): Promise<void> {
+  const error = await readError(sourceOf(text));
+  expect(error.line).toBe(line);
+  expect(error.found).toContain(found);
+  expect(error.expected).toContain(expected);
+  expect(error.message).toBe(`x.rep:${line}: found ${error.found}, expected ${error.expected}`);
 }
 
 export async function replayOf(
