@@ -1,6 +1,7 @@
 /** Figures of a whole run: histograms of sizes and lifetimes, and bytes by call site. */
 
 import type { CallSites } from "../trace/sites.ts";
+import { SiteTotals, type SiteBlocks } from "../trace/usage.ts";
 import { NEVER, type Player } from "./player.ts";
 
 /** Bar i counts the values from `2 ** (i - 1)`, 0 for the first, to below `2 ** i`. */
@@ -49,25 +50,13 @@ export function liveAt({ born, died, pointers, program }: Player, moment: number
   return live;
 }
 
-/** Blocks that one call site allocated. */
-export interface SiteRow {
-  readonly site: number;
-  readonly blocks: number;
-  /** Bytes that were asked for. */
-  readonly bytes: number;
-}
-
 /** The call sites of some records, the one with most bytes first. */
-export function bySite(player: Player, records: readonly number[]): SiteRow[] {
-  const rows = new Map<number, { site: number; blocks: number; bytes: number }>();
+export function bySite(player: Player, records: readonly number[]): SiteBlocks[] {
+  const totals = new SiteTotals();
   for (const record of records) {
-    const site = player.program.sites[player.born[record]!]!;
-    let row = rows.get(site);
-    if (row === undefined) rows.set(site, (row = { site, blocks: 0, bytes: 0 }));
-    row.blocks += 1;
-    row.bytes += player.asked[record]!;
+    totals.add(player.program.sites[player.born[record]!]!, player.asked[record]!);
   }
-  return [...rows.values()].toSorted((a, b) => b.bytes - a.bytes || a.site - b.site);
+  return totals.sorted();
 }
 
 /** A frame of a flame graph: a function, and what was allocated in it and in what it called. */
@@ -80,7 +69,7 @@ export interface Flame {
 }
 
 /** The flame graph of call sites. Frames with the same name and place under one caller are one. */
-export function flameOf(sites: CallSites, rows: readonly SiteRow[]): Flame {
+export function flameOf(sites: CallSites, rows: readonly SiteBlocks[]): Flame {
   const root: Flame = { name: "all", bytes: 0, blocks: 0, children: [] };
   for (const { site, bytes, blocks } of rows) {
     root.bytes += bytes;

@@ -105,7 +105,8 @@ export class LiveBlocks {
   }
 }
 
-class SiteTotals {
+/** Adds up blocks and bytes by call site. */
+export class SiteTotals {
   readonly #bySite = new Map<number, { site: number; blocks: number; bytes: number }>();
 
   add(site: number, bytes: number): void {
@@ -118,8 +119,12 @@ class SiteTotals {
   }
 
   sorted(): SiteBlocks[] {
-    return [...this.#bySite.values()].sort((a, b) => b.bytes - a.bytes || a.site - b.site);
+    return mostBytesFirst(this.#bySite.values());
   }
+}
+
+function mostBytesFirst<Each extends SiteBlocks>(sites: Iterable<Each>): Each[] {
+  return [...sites].sort((a, b) => b.bytes - a.bytes || a.site - b.site);
 }
 
 /** Follows the blocks of each call site through their lives. */
@@ -160,7 +165,7 @@ class SiteLives {
   }
 
   sorted(): SiteCalls[] {
-    return [...this.#bySite.values()].sort((a, b) => b.bytes - a.bytes || a.site - b.site);
+    return mostBytesFirst(this.#bySite.values());
   }
 }
 
