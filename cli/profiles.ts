@@ -2,6 +2,7 @@
 
 import { Function, Line, Location, Profile, Sample, StringTable, ValueType } from "pprof-format";
 
+import { frameName } from "../report/figures.ts";
 import type { CallSites, Frame } from "../trace/sites.ts";
 import type { SiteBlocks, Usage } from "../trace/usage.ts";
 
@@ -12,13 +13,6 @@ function lineOf({ place }: Frame): number {
 
 function fileOf({ place }: Frame): string {
   return place.replace(/:\d+$/, "");
-}
-
-/** The call sites from the innermost out, by number. */
-function chainOf(sites: CallSites, site: number): number[] {
-  const chain: number[] = [];
-  for (let at = site; at !== 0; at = sites.parentOf(at)) chain.push(at);
-  return chain;
 }
 
 /** Gives equal things equal numbers, from `first`. */
@@ -169,7 +163,7 @@ export function chrome(usage: Usage): object {
   for (const { site, bytes } of usage.peak.bySite) {
     let parent = head;
     if (site === 0) parent = node(UNKNOWN, head);
-    for (const at of chainOf(usage.sites, site).toReversed()) {
+    for (const at of usage.sites.chainOf(site).toReversed()) {
       let child = nodes.get(at);
       if (child === undefined) nodes.set(at, (child = node(usage.sites.frameOf(at), parent)));
       parent = child;
@@ -186,9 +180,6 @@ export function dhat(usage: Usage, command: string): object {
   const bySite = (all: readonly SiteBlocks[]): Map<number, SiteBlocks> =>
     new Map(all.map((each) => [each.site, each]));
   const [peak, end] = [bySite(usage.peak.bySite), bySite(usage.end.bySite)];
-  // An address comes first: the viewer shows it, and traces have none.
-  const text = ({ name, place }: Frame): string =>
-    `0x0: ${name}${place === "" ? "" : ` (${place})`}`;
   const pps = usage.calls.map((each) => ({
     tb: each.bytes,
     tbk: each.blocks,
@@ -200,7 +191,8 @@ export function dhat(usage: Usage, command: string): object {
     eb: end.get(each.site)?.bytes ?? 0,
     ebk: end.get(each.site)?.blocks ?? 0,
     fs: framesOf(usage.sites, each.site).map((frame) => {
-      const shown = text(frame);
+      // An address comes first: the viewer shows it, and traces have none.
+      const shown = `0x0: ${frameName(frame)}`;
       return frames.of(shown, () => shown);
     }),
   }));

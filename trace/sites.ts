@@ -112,10 +112,15 @@ export class CallSites {
       : { name: text.slice(0, at), place: text.slice(at + AT.length) };
   }
 
+  /** A call site and those of its callers, from the innermost out; none for call site 0. */
+  chainOf(site: number): number[] {
+    const chain: number[] = [];
+    for (let at = site; at !== 0; at = this.parentOf(at)) chain.push(at);
+    return chain;
+  }
+
   /** The frames of a call site, from the innermost out; none for call site 0. */
   stackOf(site: number): Frame[] {
-    const frames: Frame[] = [];
-    for (let at = site; at !== 0; at = this.parentOf(at)) frames.push(this.frameOf(at));
-    return frames;
+    return this.chainOf(site).map((at) => this.frameOf(at));
   }
 }
