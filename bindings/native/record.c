@@ -384,6 +384,13 @@ static uint64_t find_rule(uint64_t pc) {
   return rule(row.deref ? AT_BP : row.by == RSP ? BY_SP : BY_BP, row.offset, row.saved, row.below);
 }
 
+#else
+
+static uint64_t find_rule(uint64_t pc) {
+  (void)pc;
+  return rule(NO_TABLE, 0, 0, 0);
+}
+
 #endif
 
 /* The rule of a return address, remembered. A slot is filled once: first its key, then its value. */
@@ -399,21 +406,13 @@ static uint64_t rule_of(uint64_t pc) {
     }
     if (key == 0 && atomic_compare_exchange_strong(&slot->key, &key, pc)) {
       note_module(pc - 1);
-#if OWN_UNWINDER
       uint64_t value = find_rule(pc - 1);
-#else
-      uint64_t value = rule(NO_TABLE, 0, 0, 0);
-#endif
       atomic_store_explicit(&slot->value, value, memory_order_release);
       return value;
     }
     if (key == pc) break;
   }
-#if OWN_UNWINDER
   return find_rule(pc - 1);
-#else
-  return rule(NO_TABLE, 0, 0, 0);
-#endif
 }
 
 /* Where this thread's stack ends: no word at or above it is read. */
