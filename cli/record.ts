@@ -194,21 +194,21 @@ export function recorder(): string {
   }
   const source = readFileSync(SOURCE);
   const hash = createHash("sha256").update(source).update(process.arch).digest("hex");
-  const caches = [process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), tmpdir()];
-  for (const cache of caches) {
+  const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
+  // A library in the folder of all temporary files may be somebody else's.
+  if (cache !== tmpdir()) {
     const folder = join(cache, "heapwright");
     const library = join(folder, `record-${hash.slice(0, 16)}.so`);
-    if (cache !== tmpdir() && existsSync(library)) return library;
+    if (existsSync(library)) return library;
     try {
-      if (cache === tmpdir()) return compile(join(mkdtempSync(`${folder}-`), "record.so"));
       mkdirSync(folder, { recursive: true });
       return compile(library);
     } catch (error) {
-      // A cache that cannot be written to.
-      if (error instanceof CommandFailure || cache === tmpdir()) throw error;
+      // Otherwise the cache cannot be written to.
+      if (error instanceof CommandFailure) throw error;
     }
   }
-  throw new Error("unreachable");
+  return compile(join(mkdtempSync(join(tmpdir(), "heapwright-")), "record.so"));
 }
 
 function compile(library: string): string {
