@@ -12,7 +12,7 @@ import { LiveBlocks, usageOf } from "../trace/usage.ts";
 import { CommandFailure, type Context } from "./context.ts";
 import { addMoreHelp } from "./help.ts";
 import { chrome, dhat, pprof, speedscope } from "./profiles.ts";
-import { openInputs } from "./traces.ts";
+import { openInputs, type Input } from "./traces.ts";
 
 const FORMATS = ["pprof", "speedscope", "chrome", "dhat", "csv"] as const;
 
@@ -54,9 +54,7 @@ export function exportCommand(command: Command, { progress }: Context): void {
     .requiredOption("-o, --output <file>", "file to write");
   addMoreHelp(command, HELP).action(async (file: string, options: ExportOptions) => {
     const { format, output } = options;
-    const [{ source, ops, label }] = (await openInputs([file])) as [
-      { source: TraceSource; ops: number; label: string },
-    ];
+    const [{ source, ops, label }] = (await openInputs([file])) as [Input];
     progress.start((format === "csv" ? 1 : 2) * ops, label);
     const written = await exported(format, source, progress.update);
     progress.stop();

@@ -28,21 +28,20 @@ const Event = {
 const STACK = 1;
 const MODULE = 2;
 
-export interface Converted {
+interface Converted {
   readonly ops: number;
   readonly threads: number;
   readonly sites: number;
   readonly repairs: Repairs;
-  /** Bytes of the trace's file, and of the log. */
+  /** Bytes of the trace's file. */
   readonly traceBytes: number;
-  readonly logBytes: number;
 }
 
 /** The number of events in a log. */
 export function eventsOf(calls: string): number {
   const file = openSync(calls, "r");
   try {
-    return Math.min(takenOf(file), (fileBytes(file) - HEADER_BYTES) / EVENT_BYTES);
+    return Math.min(takenOf(file), (fstatSync(file).size - HEADER_BYTES) / EVENT_BYTES);
   } finally {
     closeSync(file);
   }
@@ -121,7 +120,6 @@ export function convertLog(
     sites: sites.count,
     repairs: recording.repairs,
     traceBytes: trace.bytes,
-    logBytes: events * EVENT_BYTES,
   };
 }
 
@@ -129,10 +127,6 @@ function takenOf(file: number): number {
   const header = Buffer.alloc(HEADER_BYTES);
   readSync(file, header, 0, HEADER_BYTES, 0);
   return header.toString("latin1", 0, 8) === "HWREC001" ? Number(header.readBigUInt64LE(8)) : 0;
-}
-
-function fileBytes(file: number): number {
-  return fstatSync(file).size;
 }
 
 function* blocks(calls: string): Generator<{ bytes: DataView; count: number }> {

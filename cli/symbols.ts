@@ -50,8 +50,11 @@ export function framesOf(
     const file = openElf(path);
     const places = those.map(({ address, module }) => {
       const offset = address - 1 - module.start + module.offset;
-      const virtual = file === undefined || module.isVirtual ? undefined : file.virtual(offset);
-      return { address, offset, virtual: module.isVirtual && file ? offset : virtual };
+      return {
+        address,
+        offset,
+        virtual: module.isVirtual ? file && offset : file?.virtual(offset),
+      };
     });
     const known = places.flatMap(({ virtual }) => virtual ?? []);
     const lines = addr2line(path, known);

@@ -55,7 +55,7 @@ export class Recording {
   #ids = 0;
   #chunk = new ChunkBuilder();
 
-  /** @param write receives the ops, chunk by chunk; a chunk is not valid after the call */
+  /** @param write receives the ops, chunk by chunk; it may keep them */
   constructor(write: (chunk: OpChunk) => void) {
     this.#write = write;
   }
@@ -66,11 +66,11 @@ export class Recording {
       this.repairs.beyondLastId += 1;
       return;
     }
-    const aligned = Math.min(alignment, LARGEST_ALIGNMENT);
     const id = this.#ids++;
     this.#enter(address, id);
-    const valid = kind === MEMALIGN && aligned > 0;
-    this.#add(valid || kind !== MEMALIGN ? kind : MALLOC, id, size, valid ? aligned : 0);
+    if (kind !== MEMALIGN) this.#add(kind, id, size, 0);
+    else if (alignment > 0) this.#add(MEMALIGN, id, size, Math.min(alignment, LARGEST_ALIGNMENT));
+    else this.#add(MALLOC, id, size, 0);
   }
 
   free(address: number): void {
