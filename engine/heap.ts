@@ -550,8 +550,8 @@ export function deallocate(p: i32): i32 {
 
 function deallocateBlock(p: i32, entry: i32): i32 {
   if (SHARED) {
-    const shared: i32 = (p & (GRANULE - 1)) != 0 ? INVALID_POINTER : freeBlockShared(p);
-    return report(shared == OK ? OK : sharedError(p));
+    const freed: bool = (p & (GRANULE - 1)) == 0 && freeBlockShared(p);
+    return report(freed ? OK : sharedError(p));
   }
   const code: i32 = blockError(p, entry);
   if (code != OK) return report(code);

@@ -33,7 +33,6 @@ import {
 } from "#memory";
 import { freeToQuickList } from "./blocks.ts";
 import { chunk, chunkCount, GRANULE } from "./control.ts";
-import { DOUBLE_FREE, OK } from "./errors.ts";
 import { commit, release, returnedHints } from "./lock.ts";
 import { chunkIndex, firstCovered, tryLock } from "./map.ts";
 
@@ -88,23 +87,28 @@ export function takeBlock(p: i32): void {
   store32(at + S_AT, (load32(at + S_AT) & ~bit) | freed);
 }
 
-/** Frees the block at `p`, a multiple of the granule below the top block. Never waits. */
-export function freeBlockShared(p: i32): i32 {
-  const at: i32 = wordOf(p);
-  const bit: i32 = bitOf(p);
-  let freed: i32 = atomicLoad(at + R_AT);
+/** Flips a bit of the word at `r`, by which a block or a slot is freed; false if it equals that of the word at `g`: already free. */
+export function flipFreed(g: i32, r: i32, bit: i32): bool {
+  let freed: i32 = atomicLoad(r);
   for (;;) {
-    if (((load32(at + G_AT) ^ freed) & bit) == 0) return DOUBLE_FREE;
-    const seen: i32 = compareSwap(at + R_AT, freed, freed ^ bit); // the commit
+    if (((load32(g) ^ freed) & bit) == 0) return false;
+    const seen: i32 = compareSwap(r, freed, freed ^ bit); // the commit
     if (seen == freed) break;
     freed = seen;
   }
+  return true;
+}
+
+/** Frees the block at `p`, a multiple of the granule below the top block; false if none is in use there. Never waits. */
+export function freeBlockShared(p: i32): bool {
+  const at: i32 = wordOf(p);
+  if (!flipFreed(at + G_AT, at + R_AT, bitOf(p))) return false;
   if (tryLock()) {
     // Another holder may have been faster.
     if (isReturned(p)) give(p);
     release();
   } else hintAt(p);
-  return OK;
+  return true;
 }
 
 /** Holder: gives a freed block back. */
@@ -120,7 +124,8 @@ function hintAt(p: i32): void {
   setHint(returnedHints(), 1 << (index & 31));
 }
 
-function setHint(address: i32, bit: i32): void {
+/** Sets a bit of a word with hints. */
+export function setHint(address: i32, bit: i32): void {
   if ((atomicLoad(address) & bit) == 0) atomicOr(address, bit);
 }
 

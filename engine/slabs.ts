@@ -52,7 +52,6 @@ import {
   below,
   bitCount,
   CHECKED,
-  compareSwap,
   firstClear,
   firstEqual,
   firstSet,
@@ -123,6 +122,7 @@ import {
   slabOf,
   tryLock,
 } from "./map.ts";
+import { flipFreed, setHint } from "./returned.ts";
 
 /** Bytes at a slab's end that are no slots: its header and that of the next block, or the latter alone. */
 export const SLAB_END: i32 = PINNED ? 4 : 28;
@@ -814,17 +814,9 @@ function freeOthers(p: i32, slab: i32, group: i32): i32 {
   if (!startsSlot(product, reciprocal)) return INVALID_POINTER;
   const slot: i32 = slotIn(product);
   const half: i32 = (slot >>> 5) << 2;
-  const bit: i32 = 1 << (slot & 31);
-  let freed: i32 = atomicLoad(freedOf(slab) + half);
-  for (;;) {
-    if (((load32(bitsOf(slab) + half) ^ freed) & bit) == 0)
-      return slot < slotCount(slab) ? DOUBLE_FREE : INVALID_POINTER;
-    const seen: i32 = compareSwap(freedOf(slab) + half, freed, freed ^ bit); // the commit
-    if (seen == freed) break;
-    freed = seen;
-  }
-  const mine: i32 = bitIn(group, slab);
-  if ((atomicLoad(dirtyOf(group)) & mine) == 0) atomicOr(dirtyOf(group), mine);
+  if (!flipFreed(bitsOf(slab) + half, freedOf(slab) + half, 1 << (slot & 31)))
+    return slot < slotCount(slab) ? DOUBLE_FREE : INVALID_POINTER;
+  setHint(dirtyOf(group), bitIn(group, slab));
   return OK;
 }
 
