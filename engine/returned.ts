@@ -25,7 +25,6 @@ import {
   atomicAnd,
   atomicLoad,
   atomicOr,
-  below,
   compareSwap,
   load32,
   store32,
@@ -202,5 +201,5 @@ export function takenBlocks(): i32 {
       if ((atomicLoad(returnedHints()) & (1 << (i & 31))) == 0) return -1;
     }
   }
-  return below(count, 0) ? 0 : count;
+  return count;
 }
