@@ -100,7 +100,8 @@ export function isImpatient(): bool {
 
 // Threads -----------------------------------------------------------------------------------------------------------------
 
-function placeOf(id: i32): i32 {
+/** The place of the thread with this id; the same for an id that is used no more, and none for 0. */
+export function placeOf(id: i32): i32 {
   return (id & HOLDER) - 1;
 }
 
@@ -118,7 +119,7 @@ export function kindIn(state: i32): i32 {
 }
 
 /** The id of the thread at a place that has this state. */
-export function idAt(place: i32, state: i32): i32 {
+function idAt(place: i32, state: i32): i32 {
   return ((state >>> 2) << 8) | (place + 1);
 }
 
@@ -143,7 +144,7 @@ export function setMyFront(front: i32): void {
 }
 
 /** Whether `id` is one that a thread may have. */
-export function isThread(id: i32): bool {
+function isThread(id: i32): bool {
   return placeOf(id) >= 0 && placeOf(id) < PLACES;
 }
 
@@ -189,7 +190,16 @@ export function noteDeath(id: i32): bool {
 
 /** Whether the death of this thread was noted, and the heap is not yet in order. */
 export function isDead(id: i32): bool {
-  return isThread(id) && stateOf(placeOf(id)) == stateFor(id, DEAD);
+  return isOfKind(id, DEAD);
+}
+
+/** Whether `id`, any word, is that of a thread that is alive. */
+export function isLive(id: i32): bool {
+  return isOfKind(id, LIVE);
+}
+
+function isOfKind(id: i32, kind: i32): bool {
+  return isThread(id) && stateOf(placeOf(id)) == stateFor(id, kind);
 }
 
 export function deaths(): i32 {
@@ -297,11 +307,7 @@ export function release(): void {
 
 /** A new epoch: who has seen an older word of the lock looks again. */
 export function newEpoch(): void {
-  const lock: i32 = sharedWords();
-  for (;;) {
-    const word: i32 = atomicLoad(lock);
-    if (compareSwap(lock, word, word + EPOCH) == word) return;
-  }
+  atomicAdd(sharedWords(), EPOCH);
 }
 
 /** Whether somebody has the lock. */

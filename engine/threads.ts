@@ -27,7 +27,6 @@ import {
   freeMyPlace,
   freePlace,
   frontOf,
-  idAt,
   isDead,
   kindIn,
   lastGroup,
@@ -35,6 +34,7 @@ import {
   newEpoch,
   noteDeath,
   orphans,
+  placeOf,
   PLACES,
   release,
   setBuried,
@@ -155,14 +155,14 @@ function recover(): void {
     else high |= 1 << (place - 32);
   }
   for (let group: i32 = lastGroup(); group != 0; group = groupBefore(group)) {
-    if (isOwnedByDead(group, low, high)) {
+    if (isDead(ownerOf(group)) && isNoted(placeOf(ownerOf(group)), low, high)) {
       abandon(group);
       commit();
     } else if (ownerOf(group) != 0) hintGroup(group);
   }
   hintAgain();
   for (let place: i32 = 0; place < PLACES; place++) {
-    if ((((place < 32 ? low : high) >>> (place & 31)) & 1) == 0) continue;
+    if (!isNoted(place, low, high)) continue;
     const front: i32 = frontOf(place);
     if (front != 0) {
       setFrontOf(place, 0);
@@ -180,12 +180,9 @@ function freeFront(front: i32): void {
   checkAndFree(front);
 }
 
-function isOwnedByDead(group: i32, low: i32, high: i32): bool {
-  const owner: i32 = ownerOf(group);
-  if (owner == 0) return false;
-  const place: i32 = (owner & 255) - 1;
-  if ((((place < 32 ? low : high) >>> (place & 31)) & 1) == 0) return false;
-  return owner == idAt(place, stateOf(place));
+/** Whether the bit of a place is set in these two words. */
+function isNoted(place: i32, low: i32, high: i32): bool {
+  return (((place < 32 ? low : high) >>> (place & 31)) & 1) != 0;
 }
 
 /** Holder: takes over the slabs of a group that nobody owns; false if there is none. */

@@ -77,9 +77,8 @@ import {
 import {
   frontOf,
   frontOfThread,
-  idAt,
+  isLive,
   isLocked,
-  isThread,
   kindIn,
   lastGroup,
   LIVE,
@@ -557,13 +556,6 @@ function checkFronts(): i32 {
     if (code != 0) return code;
   }
   return 0;
-}
-
-/** Whether `id` is that of a thread that is alive. */
-function isLive(id: i32): bool {
-  if (!isThread(id)) return false;
-  const state: i32 = stateOf((id & 255) - 1);
-  return kindIn(state) == LIVE && idAt((id & 255) - 1, state) == id;
 }
 
 /** Whether the header before `p`, any word, is that of a block of metadata. */
