@@ -202,32 +202,19 @@ export function create(base: i32, limit: i32, margin: i32, fit: i32, small: i32)
     target = below(end, least) ? least : end;
     if (!growTo(target)) return OUT_OF_MEMORY;
   }
-  if (SHARED) return createShared(at, target, highest, margin, fit, small);
   const own: i32 = below(end, target) ? grownEnd(target) : end;
-  createControl(at, target, highest, limit != 0 ? highest : own, margin, fit, small);
+  // A heap that threads share owns the memory up to its limit, whoever grows it, and this thread joins it.
+  createControl(at, target, highest, SHARED || limit != 0 ? highest : own, margin, fit, small);
   createClasses();
   forgetSlabs();
   createBlocks();
+  if (SHARED) {
+    const id: i32 = reserve();
+    markCreated();
+    return join(id, -1);
+  }
   markCreated();
   return OK;
-}
-
-/** The same for a heap that threads share, which this thread joins. It owns the memory up to its limit, whoever grows it. */
-function createShared(
-  at: i32,
-  programBreak: i32,
-  limit: i32,
-  margin: i32,
-  fit: i32,
-  small: i32,
-): i32 {
-  createControl(at, programBreak, limit, limit, margin, fit, small);
-  createClasses();
-  forgetSlabs();
-  createBlocks();
-  const id: i32 = reserve();
-  markCreated();
-  return join(id, -1);
 }
 
 /**
