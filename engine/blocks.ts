@@ -288,10 +288,11 @@ export function createBlocks(): void {
 
 /** Makes the top block start at `p`: in a new heap, or behind a foreign region. */
 function startTop(p: i32): void {
-  if (!PINNED) return raiseTop(p, topEnd() - p);
-  setHeader(p, topEnd() - p, PREVIOUS_IN_USE);
-  setTop(p);
-  addChunks(missingChunks(p) + 1);
+  if (PINNED) {
+    setHeader(p, topEnd() - p, PREVIOUS_IN_USE);
+    setTop(p);
+    addChunks(missingChunks(p) + 1);
+  } else raiseTop(p, topEnd() - p);
 }
 
 /** Moves the break down to `keep` bytes above the top block's start, if the memory can shrink; returns the bytes freed. */
