@@ -371,10 +371,7 @@ function addChunks(count: i32): void {
   }
   if (SHARED && size == 0) return addChunksOneByOne(count);
   for (let i: i32 = 0; i < count; i++) {
-    setHeader(p, CHUNK_BLOCK, IN_USE | PREVIOUS_IN_USE | METADATA);
-    zero(p, CHUNK_BYTES);
-    setChunk(chunkCount(), p);
-    setChunkCount(chunkCount() + 1);
+    addChunk(p);
     p += CHUNK_BLOCK;
   }
   findMap();
@@ -382,15 +379,20 @@ function addChunks(count: i32): void {
   raiseTop(p, topEnd() - p);
 }
 
-/** The same for a heap that threads share, which has a root: a section for each chunk, since the undo log is short. */
+/** Makes the memory at `p` a block with the next chunk of the map. */
+function addChunk(p: i32): void {
+  setHeader(p, CHUNK_BLOCK, IN_USE | PREVIOUS_IN_USE | METADATA);
+  zero(p, CHUNK_BYTES);
+  setChunk(chunkCount(), p);
+  setChunkCount(chunkCount() + 1);
+}
+
+/** `addChunks` for a heap that threads share, which has a root: a section for each chunk, since the undo log is short. */
 function addChunksOneByOne(count: i32): void {
   for (let i: i32 = 0; i < count; i++) {
-    const p: i32 = top();
-    setHeader(p, CHUNK_BLOCK, IN_USE | PREVIOUS_IN_USE | METADATA);
-    zero(p, CHUNK_BYTES);
-    setChunk(chunkCount(), p);
-    setChunkCount(chunkCount() + 1);
-    raiseTop(p + CHUNK_BLOCK, topEnd() - p - CHUNK_BLOCK);
+    const p: i32 = top() + CHUNK_BLOCK;
+    addChunk(top());
+    raiseTop(p, topEnd() - p);
     commit();
   }
 }
