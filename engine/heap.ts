@@ -113,10 +113,10 @@ import {
   changeKind,
   commit,
   freeMyPlace,
-  frontOfThread,
   LIVE,
   me,
   NOBODY,
+  release,
   reserve,
   RESERVED,
   setMyFront,
@@ -168,7 +168,7 @@ import {
   popPartial,
   allocateFromSlab,
 } from "./slabs.ts";
-import { adoptGroup, leave, lockHeap, unlockHeap } from "./threads.ts";
+import { adoptGroup, leave, lockHeap } from "./threads.ts";
 
 /** Largest size that slabs serve unless the heap is created with another, in bytes. */
 export const DEFAULT_SMALL: i32 = MAX_SMALL;
@@ -229,7 +229,7 @@ export function join(id: i32, looks: i32): i32 {
   if (!lockHeap()) return BUSY;
   const front: i32 = allocateBlock(blockSizeFor(FRONT_BYTES), GRANULE);
   if (front == 0) {
-    unlockHeap();
+    release();
     freeMyPlace();
     return OUT_OF_MEMORY;
   }
@@ -240,14 +240,14 @@ export function join(id: i32, looks: i32): i32 {
   createClasses();
   forgetSlabs();
   setMyFront(front);
-  unlockHeap();
+  release();
   return OK;
 }
 
 /** SHARED: this thread leaves the heap. Its blocks and slots stay in use. Returns OK, or BUSY with nothing changed. */
 export function detach(): i32 {
   if (me == NOBODY) return OK;
-  if (!leave(frontOfThread(me))) return BUSY;
+  if (!leave()) return BUSY;
   useThread(NOBODY, 0);
   forgetRecords();
   return OK;
@@ -343,7 +343,7 @@ function allocateLarge(size: i32, alignment: i32): i32 {
   const p: i32 = allocateBlock(blockSizeFor(size), alignment);
   if (SHARED) {
     if (p != 0) takeBlock(p);
-    unlockHeap();
+    release();
   }
   return p != 0 ? p : fail(OUT_OF_MEMORY);
 }
@@ -452,13 +452,13 @@ function allocateSmallLocked(c: i32, size: i32, alignment: i32): i32 {
   const p: i32 = allocateBlock(blockSizeFor(size), alignment);
   setWarmup(c, isWarm ? 0 : warmup(c) + 1);
   if (p != 0) takeBlock(p);
-  unlockHeap();
+  release();
   return p != 0 ? p : allocateLargerSlot(c, alignment);
 }
 
 /** SHARED: releases the lock, and allocates from a slab that becomes the current one. */
 function allocateUnlocked(c: i32, slab: i32): i32 {
-  unlockHeap();
+  release();
   makeCurrent(c, slab);
   return allocateFromSlab(c, slab);
 }
@@ -582,7 +582,7 @@ function sharedError(p: i32): i32 {
   const entry: i32 = entryOf(p);
   let code: i32 = isSlab(entry) || !isStart(p, entry) ? noStartError(p) : unusedError(p, header(p));
   if (code == OK) code = INVALID_POINTER;
-  unlockHeap();
+  release();
   return code;
 }
 
@@ -721,12 +721,12 @@ function reallocateShared(p: i32, size: i32, needed: i32, oldBytes: i32): i32 {
   if (shrinks) {
     if (!tryLock()) return p;
     shrinkBlock(p, needed);
-    unlockHeap();
+    release();
     return p;
   }
   if (!lockHeap()) return fail(BUSY);
   const grows: bool = growInPlace(p, needed);
-  unlockHeap();
+  release();
   if (grows) return p;
   const q: i32 = allocate(size);
   if (q == 0) return 0;
@@ -760,7 +760,7 @@ export function collect(): i32 {
   if (!lockHeap()) return BUSY;
   reclaim();
   while (releaseUnused() != 0) commit();
-  unlockHeap();
+  release();
   return OK;
 }
 

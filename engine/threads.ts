@@ -27,6 +27,7 @@ import {
   freeMyPlace,
   freePlace,
   frontOf,
+  frontOfThread,
   isDead,
   kindIn,
   lastGroup,
@@ -70,11 +71,6 @@ export function lockHeap(): bool {
   if (deaths() != buried()) recover();
   drain(DRAINED);
   return true;
-}
-
-/** Commits, and releases the lock. */
-export function unlockHeap(): void {
-  release();
 }
 
 // What a dead thread held: the slots in use in its slabs.
@@ -197,9 +193,10 @@ export function adoptGroup(): bool {
   return false;
 }
 
-/** This thread leaves: others take over its slabs. `front`: its own words. False if it may not wait for the lock. */
-export function leave(front: i32): bool {
+/** This thread leaves: others take over its slabs. False if it may not wait for the lock. */
+export function leave(): bool {
   if (!lockHeap()) return false;
+  const front: i32 = frontOfThread(me);
   for (let group: i32 = ownGroup(); group != 0; group = nextOwn(group)) {
     if (ownerOf(group) != me) continue;
     abandon(group);
@@ -207,7 +204,7 @@ export function leave(front: i32): bool {
   }
   setMyFront(0);
   freeFront(front);
-  unlockHeap();
+  release();
   freeMyPlace();
   return true;
 }
