@@ -24,6 +24,8 @@ import {
 
 /** Largest size that slabs can serve, in bytes. */
 export const MAX_SMALL: i32 = 1008;
+/** Requests of a class that blocks serve before its first slab: a class that is hardly used costs no slab. */
+export const WARMUP_REQUESTS: i32 = 32;
 
 const SHIFT: i32 = 26;
 const FRACTION: i32 = (1 << SHIFT) - 1;

@@ -62,7 +62,7 @@ import {
   slideDown,
   trimTop,
 } from "./blocks.ts";
-import { classFor, createClasses, currentSlab, MAX_SMALL } from "./classes.ts";
+import { classFor, createClasses, currentSlab, MAX_SMALL, WARMUP_REQUESTS } from "./classes.ts";
 import {
   CELL,
   CELL_SHIFT,
@@ -174,8 +174,6 @@ import { adoptGroup, leave, lockHeap } from "./threads.ts";
 export const DEFAULT_SMALL: i32 = MAX_SMALL;
 /** Bytes that a heap has at least behind its control block. */
 const LEAST_ROOM: i32 = SHARED ? 81920 : PINNED ? 6400 : 1024;
-/** Requests of a class that blocks serve before its first slab: a class that is hardly used costs no slab. */
-const WARMUP_REQUESTS: i32 = 32;
 
 // Creating ----------------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@
 
 import { threadsWasm } from "../tools/build/generated/threads-wasm.js";
 import { BUSY, OK, OUT_OF_MEMORY } from "../engine/errors.ts";
-import { MAX_SMALL } from "../engine/classes.ts";
+import { MAX_SMALL, WARMUP_REQUESTS } from "../engine/classes.ts";
 import { HeapBase, HeapError } from "./library.ts";
 import type { AttachOptions, HeapMemory, HeapOptions, WasmMemory } from "./library.ts";
 import type { Engine, Engines, Inspector, Unavailable } from "./types.ts";
@@ -69,8 +69,6 @@ export interface Held {
 const PATIENCE = 1_000_000;
 /** The same in another main thread: about a second. */
 const LONG_PATIENCE = 100_000_000;
-/** Blocks that serve a class before its first slab. */
-const WARMUP = 32;
 const LARGEST = 65536;
 
 let compiled: WebAssembly.Module | undefined;
@@ -257,7 +255,7 @@ export class Heap extends HeapBase {
     const pointers: number[] = [];
     if (this.#patience === 0) this.#threads.heap_patience(LONG_PATIENCE);
     try {
-      for (let i = 0; i < count + WARMUP; i++) pointers.push(this.allocate(size));
+      for (let i = 0; i < count + WARMUP_REQUESTS; i++) pointers.push(this.allocate(size));
     } finally {
       // A thread that never waits keeps its empty slabs.
       this.#threads.heap_patience(0);
