@@ -106,7 +106,7 @@ export function badOptions(message: string, cause?: unknown): HeapError {
 export function busy(): HeapError {
   return new HeapError(
     "BUSY",
-    "Busy: another thread has the lock of the heap. Try again, or raise patience.",
+    "Busy: another thread has the lock, and this one may not wait longer. Try again, or raise patience.",
   );
 }
 

@@ -11,6 +11,8 @@ export {
   type StructView,
 } from "./data/struct.ts";
 export { HeapError, type HeapErrorCode } from "./errors.ts";
+/** @internal For the entries: in a module of their own, HeapError would be another class. */
+export { badOptions, busy, invalid, invalidSize } from "./errors.ts";
 export { Heap as HeapBase } from "./heap.ts";
 export type { Block } from "./lifetimes/block.ts";
 export type { Scope } from "./lifetimes/scope.ts";

@@ -5,7 +5,8 @@
  */
 
 import { createEngine } from "../tools/build/generated/js-engine.js";
-import { HeapBase, HeapError } from "./library.ts";
+import { badOptions, HeapBase, HeapError, invalid } from "./library.ts";
+import { tagOf } from "./memories.ts";
 import { ADDRESS_SPACE, Mapping, ProcessBreak } from "./native/memory.ts";
 import { NATIVE } from "./native/tag.ts";
 import { shown } from "./show.ts";
@@ -71,9 +72,10 @@ export function mapping(options: MappingOptions = {}): NativeMemory {
   if (Number.isInteger(reserve) && reserve >= LEAST_RESERVE && reserve <= ADDRESS_SPACE) {
     return new Mapping(reserve);
   }
-  throw new HeapError(
-    "BAD_OPTIONS",
-    `Invalid reserve ${shown(reserve)}: expected a whole number of bytes from ${LEAST_RESERVE} to ${ADDRESS_SPACE}.`,
+  throw invalid(
+    "reserve",
+    reserve,
+    `a whole number of bytes from ${LEAST_RESERVE} to ${ADDRESS_SPACE}`,
   );
 }
 
@@ -181,11 +183,8 @@ export class Heap extends HeapBase {
 /** Throws `BAD_OPTIONS` if the options have a memory that is not native. `HeapBase` checks the rest. */
 function expectNative(options: NativeHeapOptions): NativeHeapOptions {
   const memory: unknown = (options as NativeHeapOptions | null)?.memory;
-  if (memory === undefined || Object.prototype.toString.call(memory) === `[object ${NATIVE}]`) {
-    return options;
-  }
-  throw new HeapError(
-    "BAD_OPTIONS",
+  if (memory === undefined || tagOf(memory) === NATIVE) return options;
+  throw badOptions(
     'Invalid memory: expected processBreak() or mapping(). For other memories import Heap from "heapwright".',
   );
 }

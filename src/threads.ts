@@ -8,8 +8,9 @@
 import { threadsWasm } from "../tools/build/generated/threads-wasm.js";
 import { BUSY, OK, OUT_OF_MEMORY } from "../engine/errors.ts";
 import { MAX_SMALL, WARMUP_REQUESTS } from "../engine/classes.ts";
-import { HeapBase, HeapError } from "./library.ts";
+import { badOptions, busy, HeapBase, HeapError, invalid, invalidSize } from "./library.ts";
 import type { AttachOptions, HeapMemory, HeapOptions, WasmMemory } from "./library.ts";
+import { isShared, isWasmMemory } from "./memories.ts";
 import type { Engine, Engines, Inspector, Unavailable } from "./types.ts";
 
 export { HeapError, struct } from "./library.ts";
@@ -74,7 +75,7 @@ const LARGEST = 65536;
 let compiled: WebAssembly.Module | undefined;
 
 function threadsEngine(memory: HeapMemory): Engine | Unavailable {
-  if (!("grow" in memory) || tagOf((memory as WasmMemory).buffer) !== "SharedArrayBuffer")
+  if (!isWasmMemory(memory) || !isShared(memory))
     return {
       reason: "for threads needs a shared WebAssembly.Memory",
       advice: "pass one as memory, or ",
@@ -84,10 +85,6 @@ function threadsEngine(memory: HeapMemory): Engine | Unavailable {
     env: { memory: memory as WebAssembly.Memory },
   });
   return exports as unknown as ThreadsEngine;
-}
-
-function tagOf(value: unknown): string {
-  return Object.prototype.toString.call(value).slice("[object ".length, -1);
 }
 
 /** The engine inspects its own heap. */
@@ -156,8 +153,7 @@ export class Heap extends HeapBase {
   constructor(options: ThreadsHeapOptions = {}) {
     const { patience, shared = true, ...rest } = options;
     if (shared !== true)
-      throw new HeapError(
-        "BAD_OPTIONS",
+      throw badOptions(
         'A heap of heapwright/threads is shared: import Heap from "heapwright" for others.',
       );
     rest.memory ??= new WebAssembly.Memory({ initial: 2, maximum: LARGEST, shared: true });
@@ -177,7 +173,7 @@ export class Heap extends HeapBase {
    */
   static override attach(memory: HeapMemory, options: ThreadAttachOptions = {}): Heap {
     const { thread = 0, patience, ...rest } = options;
-    const heap = super.attach.call(this, memory, rest) as Heap;
+    const heap = super.attach(memory, rest) as Heap;
     heap.#setPatience(patience);
     // Joining waits for the lock for a while in any thread.
     const looks = heap.#patience === 0 ? LONG_PATIENCE : heap.#patience;
@@ -190,10 +186,7 @@ export class Heap extends HeapBase {
         "Out of memory: a thread needs 2 KiB of its own. Free blocks.",
       );
     if (code !== OK)
-      throw new HeapError(
-        "BAD_OPTIONS",
-        `Invalid thread ${thread}: expected a number that reserve() returned, which no thread uses.`,
-      );
+      throw invalid("thread", thread, "a number that reserve() returned, which no thread uses");
     return heap;
   }
 
@@ -202,10 +195,7 @@ export class Heap extends HeapBase {
       patience !== Infinity &&
       !(Number.isInteger(patience) && patience >= 0 && patience < 2 ** 31)
     )
-      throw new HeapError(
-        "BAD_OPTIONS",
-        `Invalid patience ${String(patience)}: expected a whole number from 0 to 2147483647, or Infinity.`,
-      );
+      throw invalid("patience", patience, "a whole number from 0 to 2147483647, or Infinity");
     this.#patience = patience === Infinity ? -1 : patience;
     this.#threads.heap_patience(this.#patience);
   }
@@ -241,17 +231,9 @@ export class Heap extends HeapBase {
    * @remarks Linear in `count`. Other threads may wait meanwhile.
    */
   prefill(size: number, count: number): void {
-    if (!Number.isInteger(size) || size < 0 || size > MAX_SMALL)
-      throw new HeapError(
-        "INVALID_SIZE",
-        `Invalid size ${String(size)}: expected a whole number of bytes from 0 to ${MAX_SMALL}.`,
-        { size },
-      );
+    if (!Number.isInteger(size) || size < 0 || size > MAX_SMALL) throw invalidSize(size, MAX_SMALL);
     if (!Number.isInteger(count) || count < 0)
-      throw new HeapError(
-        "BAD_OPTIONS",
-        `Invalid count ${String(count)}: expected a whole number from 0 on.`,
-      );
+      throw invalid("count", count, "a whole number from 0 on");
     const pointers: number[] = [];
     if (this.#patience === 0) this.#threads.heap_patience(LONG_PATIENCE);
     try {
@@ -306,18 +288,8 @@ export class Heap extends HeapBase {
 
   /** Not for heaps that several threads use. */
   override reset(): never {
-    throw new HeapError(
-      "BAD_OPTIONS",
-      "A heap that several threads use cannot be reset: free its blocks.",
-    );
+    throw badOptions("A heap that several threads use cannot be reset: free its blocks.");
   }
-}
-
-function busy(): HeapError {
-  return new HeapError(
-    "BUSY",
-    "Busy: another thread has the lock, and this one may not wait longer. Try again, or raise patience.",
-  );
 }
 
 // Workers -----------------------------------------------------------------------------------------------------------------
@@ -373,8 +345,7 @@ const PAUSE = 5;
 export function startWorker(heap: Heap, url: URL | string, options: StartOptions = {}): Started {
   const threads = node();
   if (threads === undefined)
-    throw new HeapError(
-      "BAD_OPTIONS",
+    throw badOptions(
       "startWorker needs node:worker_threads: start the worker yourself, and call recover() when it has ended.",
     );
   const { data, patience } = options;
@@ -417,8 +388,7 @@ export interface Attached {
 export function attachWorker(): Attached {
   const passed = node()?.workerData as { heapwright?: Ticket; data?: unknown } | null | undefined;
   if (passed?.heapwright === undefined)
-    throw new HeapError(
-      "BAD_OPTIONS",
+    throw badOptions(
       "attachWorker was called in a thread that startWorker did not start: use Heap.attach.",
     );
   const { memory, ...rest } = passed.heapwright;

@@ -1,6 +1,6 @@
 /** The C library of the process: koffi in Node, `bun:ffi` in Bun, `Deno.dlopen` in Deno. */
 
-import { HeapError } from "../library.ts";
+import { badOptions, type HeapError } from "../library.ts";
 
 /** Functions of the C library. Addresses and sizes are numbers: those of a process are below 2 ** 53. */
 export interface System {
@@ -158,5 +158,5 @@ function attempt<Result>(work: () => Result, advice: string): Result {
 }
 
 function unavailable(why: string, cause?: unknown): HeapError {
-  return new HeapError("BAD_OPTIONS", `Native memory ${why}.`, { cause });
+  return badOptions(`Native memory ${why}.`, cause);
 }
