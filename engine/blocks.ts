@@ -253,7 +253,7 @@ export function growTop(size: i32, alignment: i32, mayMoveBreak: bool): bool {
 function growBehind(start: i32, size: i32, alignment: i32): bool {
   const from: i32 = programBreak();
   const left: i32 = reserved() - from;
-  // First what is left of the heap's own memory.
+  // First the remaining memory of the heap itself.
   if (!below(left, PAGE) && moveBreak(from, left, 0)) return growTop(size, alignment, true);
   const before: i32 = top();
   const p: i32 = start + GRANULE;

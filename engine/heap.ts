@@ -259,7 +259,7 @@ export function attach(base: i32): i32 {
   if (below(at, base) || below(end, CONTROL) || below(end - CONTROL, at)) return BAD_OPTIONS;
   if (!isHeap(at)) return BAD_OPTIONS;
   useHeap(at);
-  // Another thread may be about to change the control block: who has the lock proves it, see `prove`.
+  // Another thread may be changing the control block: the lock's holder proves it, see `prove`.
   if ((!SHARED && !isHeapSound()) || !areSettingsSound()) {
     useHeap(0);
     forgetMap();
@@ -355,7 +355,7 @@ function allocateBlock(size: i32, alignment: i32): i32 {
   return p;
 }
 
-/** The rungs behind the bins. */
+/** The rungs after the bins. */
 function allocateNew(size: i32, alignment: i32): i32 {
   const p: i32 = allocateInside(size, alignment);
   if (p != 0) return p;
@@ -575,7 +575,7 @@ export function pointerError(p: i32): i32 {
 function sharedError(p: i32): i32 {
   if ((p & (GRANULE - 1)) != 0) return INVALID_POINTER;
   if (isTaken(p)) return DOUBLE_FREE;
-  // Only who has the lock can look at headers. Without it, the error has the wrong name at worst.
+  // Headers can be read only with the lock. Without it, the error may have the wrong name.
   if (!tryLock()) return DOUBLE_FREE;
   const entry: i32 = entryOf(p);
   let code: i32 = isSlab(entry) || !isStart(p, entry) ? noStartError(p) : unusedError(p, header(p));

@@ -1,7 +1,7 @@
 // The lock of a heap that several threads use (SHARED), its undo log, and the table of threads.
 //
-// Slots are allocated and freed without the lock (slabs.ts), and blocks are freed without it (returned.ts). All else is done by the
-// lock's holder, and each of its stores goes through the undo log: `store32` first notes the address and the old word. If the holder
+// Slots are allocated and freed without the lock (slabs.ts), and blocks are freed without it (returned.ts). The lock's holder does
+// everything else, and each of its stores goes through the undo log: `store32` first notes the address and the old word. If the holder
 // dies, the next thread takes the lock over, undoes what the log has, last to first, and goes on. A commit empties the log. So a
 // section happens as a whole or not at all, and no order among the engine's stores is needed.
 //
@@ -216,7 +216,7 @@ export function setBuried(count: i32): void {
 
 // The lock ----------------------------------------------------------------------------------------------------------------
 
-/** Takes the lock; false if this thread may not wait as long as it takes, with nothing changed. */
+/** Takes the lock. Returns false, with nothing changed, if that would take longer than this thread may wait. */
 export function acquire(): bool {
   if (me == NOBODY) return false;
   const lock: i32 = sharedWords();
@@ -278,7 +278,7 @@ function undo(): void {
   store32(log, 0);
 }
 
-/** Makes what was done since the last commit certain. */
+/** Empties the log: what was done since the last commit will not be undone. */
 export function commit(): void {
   useLog(0, 0);
   store32(sharedWords() + LOG_AT, 0);
@@ -305,7 +305,7 @@ export function release(): void {
   }
 }
 
-/** A new epoch: who has seen an older word of the lock looks again. */
+/** A new epoch: a thread that has seen an older word of the lock looks again. */
 export function newEpoch(): void {
   atomicAdd(sharedWords(), EPOCH);
 }

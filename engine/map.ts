@@ -87,7 +87,7 @@ function enterAgain(): void {
   findMap();
 }
 
-/** SHARED: takes the lock if that is possible at once, and this thread ever waits. */
+/** SHARED: takes the lock if no thread has it. A thread that never waits does not try. */
 export function tryLock(): bool {
   if (isImpatient() || !tryAcquire()) return false;
   prove();

@@ -1,12 +1,12 @@
 // Blocks that are freed without the lock, in a heap that several threads use (SHARED). A chunk of the map has three bits for each unit
-// of 64 bytes; they tell of the block that starts there:
+// of 64 bytes, about the block that starts there:
 //
 //     G   flipped by the lock's holder when it allocates the block
 //     R   flipped by the thread that frees it, by compare-and-swap: one store, whatever other threads do
-//     S   flipped by the holder when it gives the block back to the bins
+//     S   flipped by the holder when it releases the block to the bins
 //
 //     G ≠ R            a block in use
-//     G ≠ S and S ≠ R  freed, not yet given back
+//     G ≠ S and S ≠ R  freed, not yet released to the bins
 //
 // Two hints lead the holder to freed blocks: a bit of the chunk's DIRTY for each 4 words of R, and a bit of RETURNED (lock.ts) for
 // each 32nd chunk. A free sets them from the bottom up after it has written R. The holder clears them from the top down before it
@@ -19,7 +19,7 @@
 //
 // Invariants:
 //   R1  G and S differ for exactly the blocks that are neither free, nor metadata, nor slabs
-//   R2  the hints of a freed block that was not given back are set
+//   R2  the hints of a freed block that is not yet released are set
 
 import {
   atomicAnd,
@@ -64,13 +64,13 @@ export function isBlockInUse(p: i32): bool {
   return ((load32(at + G_AT) ^ atomicLoad(at + R_AT)) & bitOf(p)) != 0;
 }
 
-/** Whether a block that is not free starts at `p`: in use, or freed and not given back. */
+/** Whether a block that is not free starts at `p`: in use, or freed and not yet released. */
 export function isTaken(p: i32): bool {
   const at: i32 = wordOf(p);
   return ((load32(at + G_AT) ^ load32(at + S_AT)) & bitOf(p)) != 0;
 }
 
-/** Whether the block at `p` was freed, but not given back. */
+/** Whether the block at `p` was freed, but not yet released. */
 function isReturned(p: i32): bool {
   const at: i32 = wordOf(p);
   return ((load32(at + S_AT) ^ atomicLoad(at + R_AT)) & bitOf(p)) != 0 && isTaken(p);
@@ -104,14 +104,14 @@ export function freeBlockShared(p: i32): bool {
   if (!flipFreed(at + G_AT, at + R_AT, bitOf(p))) return false;
   if (tryLock()) {
     // Another holder may have been faster.
-    if (isReturned(p)) give(p);
+    if (isReturned(p)) releaseToBins(p);
     release();
   } else hintAt(p);
   return true;
 }
 
-/** Holder: gives a freed block back. */
-function give(p: i32): void {
+/** Holder: releases a freed block to the bins. */
+function releaseToBins(p: i32): void {
   const at: i32 = wordOf(p) + S_AT;
   store32(at, load32(at) ^ bitOf(p));
   freeToQuickList(p);
@@ -128,7 +128,7 @@ export function setHint(address: i32, bit: i32): void {
   if ((atomicLoad(address) & bit) == 0) atomicOr(address, bit);
 }
 
-/** Holder: gives up to `most` freed blocks back; returns how many were. */
+/** Holder: releases up to `most` freed blocks; returns how many it released. */
 export function drain(most: i32): i32 {
   let left: i32 = most;
   for (let tops: i32 = atomicLoad(returnedHints()); tops != 0; tops &= tops - 1) {
@@ -142,7 +142,7 @@ export function drain(most: i32): i32 {
   return most - left;
 }
 
-/** The same in one chunk; returns how many more may be given back, -1 if there are more than that. */
+/** The same in one chunk; returns how many more it may release, -1 if there are more than that. */
 function drainChunk(index: i32, most: i32): i32 {
   const at: i32 = chunk(index);
   let dirty: i32 = atomicLoad(at + DIRTY_AT);
@@ -157,7 +157,7 @@ function drainChunk(index: i32, most: i32): i32 {
           atomicOr(returnedHints(), 1 << (index & 31));
           return -1;
         }
-        give(addressOf(index, word, trailingZeros(bits)));
+        releaseToBins(addressOf(index, word, trailingZeros(bits)));
         commit();
         most--;
       }
@@ -166,7 +166,7 @@ function drainChunk(index: i32, most: i32): i32 {
   return most;
 }
 
-/** The blocks of a word that were freed and not given back. */
+/** The blocks of a word that were freed, but not yet released. */
 function returnedIn(at: i32, word: i32): i32 {
   const offset: i32 = word << 2;
   const given: i32 = load32(at + S_AT + offset);

@@ -1,4 +1,4 @@
-// What the engine for threads exports beside the rest; see heap.ts and lock.ts.
+// Additional exports of the engine for threads; see heap.ts and lock.ts.
 
 import { report } from "./errors.ts";
 import { collect, detach, join } from "./heap.ts";
@@ -30,12 +30,12 @@ export function heap_thread(): i32 {
   return me == NOBODY ? 0 : me;
 }
 
-/** Notes that a thread has ended, of which there must be proof. 1 if that is news, 0 if it was known. */
+/** Notes that a thread has ended, which must be certain. Returns 1, or 0 if that was known. */
 export function heap_died(id: i32): i32 {
   return noteDeath(id) ? 1 : 0;
 }
 
-/** Gives back what this thread does not use, and what was freed without the lock; returns an error code, 0 for none. */
+/** Releases this thread's empty slabs and all blocks that were freed without the lock; returns an error code, 0 for none. */
 export function heap_collect(): i32 {
   return report(collect());
 }

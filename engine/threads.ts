@@ -1,5 +1,5 @@
-// What a thread does in a heap that several threads use (SHARED) beside allocating and freeing: it takes the lock, leaves, puts in
-// order what a dead thread has left, and takes over slabs that nobody owns. lock.ts and slabs.ts have the pictures.
+// What a thread does in a heap that several threads use (SHARED) beside allocating and freeing: it takes the lock, leaves, puts the
+// heap in order after a death, and takes over slabs that nobody owns. lock.ts and slabs.ts have the pictures.
 //
 // Recovery, by the lock's holder, after a death was proved:
 //
@@ -10,8 +10,8 @@
 //     5  the words of the dead threads are freed
 //     6  their places are free, and the deaths are buried
 //
-// Each step may be done again, so it does not matter if the thread dies that does them. No slot and no block is repaired: the bits
-// of each are right after every store.
+// Each step may be repeated, so the thread that does them may die too. Slots and blocks need no repair: their bits are correct
+// after every store.
 
 import { hasBit, multiply } from "#memory";
 import { header, IN_USE, PREVIOUS_IN_USE, setHeader, sizeOf } from "./block.ts";
@@ -61,7 +61,7 @@ import {
   slotCount,
 } from "./slabs.ts";
 
-/** Freed blocks that a thread gives back each time it takes the lock. */
+/** Freed blocks that a thread releases to the bins each time it takes the lock. */
 const DRAINED: i32 = 8;
 
 /** Takes the lock, and puts the heap in order after deaths. False if this thread may not wait as long as that takes. */

@@ -34,7 +34,7 @@ async function main() {
   await Promise.all(others.map(({ ended }) => ended));
   console.log(`${others.length} workers have finished`);
 
-  // What the terminated worker held: what is in the mailbox, or has just left it.
+  // The terminated worker held blocks that are in the mailbox, or have just left it.
   const mail = new Set([...heap.view(Int32Array, mailbox, WORDS)].filter((p) => p !== 0));
   for (const { pointer } of lost) mail.add(pointer);
   for (const p of mail) if (heap.owns(p)) heap.deallocate(p);

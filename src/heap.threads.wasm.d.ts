@@ -1,6 +1,6 @@
 /**
- * What heap.threads.wasm exports: the names of heap.wasm, for a heap that several threads use at the same time, and what threads need
- * besides. It imports `env.memory`, a shared memory. See docs/threads.md.
+ * The exports of heap.threads.wasm: the names of heap.wasm, for a heap that several threads use at the same time, and more functions
+ * for threads. It imports `env.memory`, a shared memory. See docs/threads.md.
  *
  * @module heapwright/heap.threads.wasm
  */
@@ -32,12 +32,12 @@ export function heap_detach(): number;
  */
 export function heap_died(id: number): number;
 
-/** Gives back what this thread does not use, and what others freed without the lock. Returns an error code, 0 for none. */
+/** Releases this thread's empty slabs, and all blocks that were freed without the lock. Returns an error code, 0 for none. */
 export function heap_collect(): number;
 
 /**
- * `heap_died`, after which `heap_held` lists what the thread held: the slots in use in its slabs. Returns 0 if so: other threads wait
- * for the lock until you call `heap_recovered`. Returns 8, BAD_OPTIONS, if the thread has left or the heap is in order already; 9 if
+ * `heap_died`; then `heap_held` lists the slots that the thread held: those in use in its slabs. Returns 0 if it can: other threads
+ * wait for the lock until you call `heap_recovered`. Returns 8, BAD_OPTIONS, if the thread has left or the heap is in order already; 9 if
  * this thread may not wait for the lock.
  */
 export function heap_recover(id: number): number;

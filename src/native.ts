@@ -31,7 +31,7 @@ export interface NativeHeapOptions extends Omit<HeapOptions, "memory" | "engine"
 /** How a mapping is made. */
 export interface MappingOptions {
   /**
-   * Bytes that it can have at most, from 64 KiB to 4 GiB. They take addresses, and no memory before they are used.
+   * Its largest size in bytes, from 64 KiB to 4 GiB. They take addresses, but no memory until they are used.
    *
    * @defaultValue 4 GiB
    */
@@ -39,8 +39,8 @@ export interface MappingOptions {
 }
 
 /**
- * Returns memory on the program break of the process, from where the break is now. It grows by `sbrk`. Other code that moves the
- * break, such as `malloc`, is no hindrance: the heap continues behind what that added. Addresses are aligned up to 64 KiB.
+ * Returns memory on the program break of the process, from where the break is now. It grows by `sbrk`. Other code, such as `malloc`,
+ * may move the break too: the heap then continues behind the memory which that code added. Addresses are aligned up to 64 KiB.
  *
  * @returns The memory, for `new Heap({ memory })`.
  * @throws {HeapError} `OUT_OF_MEMORY` if the break cannot move. `BAD_OPTIONS` if the platform has no native memory: the message

@@ -37,7 +37,7 @@ export interface ThreadOptions {
    * sleeps until it gets the lock, which the main thread of a page and an audio worklet cannot.
    *
    * @defaultValue `Infinity` in a worker, 0 in an audio worklet, 1,000,000 in the main thread of a page, 100,000,000 in other main
-   *   threads: a thread that is told of the ends of others must not sleep until they go on
+   *   threads: a thread that learns that others have ended must not sleep until they go on
    */
   patience?: number;
 }
@@ -247,7 +247,7 @@ export class Heap extends HeapBase {
   }
 
   /**
-   * Gives back what this thread does not use: empty slabs, and all blocks that threads have freed without the lock.
+   * Frees memory for other sizes and threads: this thread's empty slabs, and all blocks that threads have freed without the lock.
    *
    * @throws {HeapError} `BUSY`.
    */
@@ -270,8 +270,8 @@ export class Heap extends HeapBase {
    * a worker, for example. Nothing can stop a thread that was declared dead, and it would damage the heap.
    *
    * @param thread Its number.
-   * @returns The slots that are in use in its slabs: what it has allocated, up to 1008 bytes a block, and nobody has freed. Other
-   *   threads may use some of them; only the program knows. Empty if the thread had left, or if another thread was faster.
+   * @returns The slots that are in use in its slabs: blocks of up to 1008 bytes that it has allocated and nobody has
+   *   freed. Other threads may use some of them; only the program knows. Empty if the thread had left, or if another thread was faster.
    * @throws {HeapError} `BUSY`. Call it again then; the other threads go on meanwhile.
    */
   recover(thread: number): readonly Held[] {
@@ -318,7 +318,7 @@ export interface Started {
   readonly worker: NodeWorker;
   /** Its number, see `Heap.thread`. */
   readonly thread: number;
-  /** Resolves when the worker has ended and the heap is in order: with what it held, see `Heap.recover`. */
+  /** Resolves when the worker has ended and the heap is in order: with the slots that it held, see `Heap.recover`. */
   readonly ended: Promise<readonly Held[]>;
 }
 

@@ -1,4 +1,4 @@
-// The floor of a replay: a malloc family that does nothing, to preload. What is left is the cost of the harness.
+// The floor of a replay: a malloc family that does nothing, to preload. The remaining time is that of the harness.
 
 #include <stddef.h>
 

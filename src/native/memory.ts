@@ -104,8 +104,8 @@ export class Mapping extends SystemMemory {
 }
 
 /**
- * The memory from the program break on. Other code, such as `malloc`, moves the break too: what it adds behind this memory shows in
- * `end`, and the next growth continues after it.
+ * The memory from the program break on. Other code, such as `malloc`, moves the break too. `end` includes the memory that such code
+ * adds, and the next growth continues behind it.
  */
 export class ProcessBreak extends SystemMemory {
   readonly maxByteLength = ADDRESS_SPACE;
@@ -155,7 +155,7 @@ export class ProcessBreak extends SystemMemory {
   }
 
   growTo(end: number): boolean {
-    // In whole pages: a heap takes what it finds in the last one.
+    // In whole pages: a heap uses the rest of its last page.
     const least = roundUp(end, PAGE);
     if (least > this.#taken) {
       const now = this.#break();

@@ -115,7 +115,7 @@ function used({ engine }: Thread): number[] {
 const pointersOf = (held: Held): number[] =>
   held.blocks.map(({ p }) => p).toSorted((a, b) => a - b);
 
-/** Threads that are not at work look for what others freed, and give it back. */
+/** Threads that are not at work look for slots and blocks that others freed, and release them. */
 function settle(alive: readonly Thread[]): void {
   for (const { engine } of alive) engine.heap_trim();
   for (const { engine } of alive) engine.heap_trim();
@@ -163,7 +163,7 @@ test("a thread that has left frees, but does not allocate", () => {
   expect(used(other)).toEqual([]);
 });
 
-test("a thread gives back many slabs that another one has emptied", () => {
+test("a thread releases many slabs that another one has emptied", () => {
   begin(memory, threads);
   const [{ engine }, other] = threads as [Thread, Thread];
   const pointers = Array.from({ length: 2000 }, () => engine.allocate(200));

@@ -94,7 +94,7 @@ describe("a heap for several threads", () => {
     heap.deallocate(p);
   });
 
-  it("collect gives back the slabs that are not used", () => {
+  it("collect releases the slabs that are not used", () => {
     const heap = newHeap();
     const other = Heap.attach(heap.memory);
     const pointers = Array.from({ length: 2000 }, () => heap.allocate(200));

@@ -116,7 +116,7 @@ function joined(...parts: readonly Names[]): Names {
 /** The seam with the functions of sbrk.ts in place of its own. */
 function withSbrk(seam: string): string {
   const start = seam.indexOf("/** The end of the memory in bytes");
-  const end = seam.indexOf("/** Whether memory can be given back");
+  const end = seam.indexOf("/** Whether memory can be returned");
   if (start < 0 || end < start) throw new Error("wasm32: the seam has no memoryEnd and growTo");
   return seam.slice(0, start) + readFileSync(SBRK, "utf8") + seam.slice(end);
 }

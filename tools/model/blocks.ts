@@ -1,12 +1,12 @@
 // Model 3: blocks, which are allocated under the lock and freed without it.
 //
 //     G   a bit for each block, flipped by the lock's holder when it allocates; a logged store
-//     S   the same, flipped when what was freed is given back to the bins; a logged store
-//     R   flipped by who frees, by compare-and-swap
+//     S   the same, flipped when the freed block is released to the bins; a logged store
+//     R   flipped by the thread that frees the block, by compare-and-swap
 //
-// In use: G and R differ. Freed, but not given back: S and R differ. H stands for all else that allocating and giving back
-// change: headers, bins, neighbours. Two hints, DIRTY for a part of the heap and TOP above it, lead the next holder to what was
-// freed: cleared from the top down before R is loaded, set from the bottom up after R was written.
+// In use: G and R differ. Freed, but not released: S and R differ. H stands for everything else that allocating and releasing
+// change: headers, bins, neighbours. Two hints, DIRTY for a part of the heap and TOP above it, lead the next holder to freed
+// blocks: cleared from the top down before R is loaded, set from the bottom up after R was written.
 
 import { bitsOf, broken, type Go, lowestBit, type Model, numbered } from "./explore.ts";
 import { threadsFrom } from "./threads.ts";
@@ -18,7 +18,7 @@ export type BlockFault =
   | "top hint first"
   /** Recovery does not set the hints again. */
   | "no hints in recovery"
-  /** Who gets the lock after its free does not look whether the block was given back meanwhile. */
+  /** A thread that gets the lock after its free does not check whether the block was released meanwhile. */
   | "give without a look"
   /** S is stored without the log. */
   | "S not logged"
@@ -212,7 +212,7 @@ export function blocks(options: BlockOptions): Model {
         log(s, H);
         return goto(AT["clear H"]);
       case AT["clear H"]:
-        if (!(s[H]! & bit)) broken("a block is given back twice");
+        if (!(s[H]! & bit)) broken("a block is released twice");
         s[H]! &= ~bit;
         return goto(AT["commit give"]);
       case AT["commit give"]: {

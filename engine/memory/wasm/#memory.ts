@@ -172,12 +172,12 @@ export function growTo(end: i32): bool {
   return pages <= 0 || memory.grow(pages) != -1;
 }
 
-/** Whether memory can be given back; a WebAssembly memory can't. */
+/** Whether memory can be returned; a WebAssembly memory cannot. */
 export function canShrink(): bool {
   return false;
 }
 
-/** Gives the memory from `end` on back, where it can. */
+/** Returns the memory from `end` on, where it can. */
 export function shrinkTo(end: i32): void {}
 
 /** Views are a matter of JavaScript. */
