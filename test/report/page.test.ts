@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 
 import { bundled, fileOf, folder, heapwright } from "../cli/run-cli.ts";
 import { launch } from "./browser.ts";
@@ -14,6 +14,7 @@ const found = await launch();
 const browser = "missing" in found ? undefined : found;
 if ("missing" in found) console.log(`Pages are not tested: ${found.missing}`);
 afterAll(async () => browser?.close());
+const inBrowser = test.skipIf(browser === undefined);
 
 const SIZES = [
   [1280, 800],
@@ -34,7 +35,7 @@ const leak = fileOf(
   ].join("\n"),
 );
 
-/** Opens a report and waits until it is shown. Errors of the page fail the test. */
+/** Opens a report until the end of the test, and waits until it is shown. Errors of the page fail the test. */
 async function open(
   file: string,
   size: readonly [number, number] = SIZES[0],
@@ -44,6 +45,7 @@ async function open(
     viewport: { width: size[0], height: size[1] },
     ...options,
   });
+  onTestFinished(() => page.close());
   page.on("pageerror", (error) => {
     throw error;
   });
@@ -70,7 +72,7 @@ beforeAll(async () => {
   }
 });
 
-test.skipIf(browser === undefined).each(SIZES)("fits a window of %i × %i", async (...size) => {
+inBrowser.each(SIZES)("fits a window of %i × %i", async (...size) => {
   const page = await open(nginx, size);
   const [content, window] = await page.evaluate(() => [
     document.documentElement.scrollWidth,
@@ -78,42 +80,37 @@ test.skipIf(browser === undefined).each(SIZES)("fits a window of %i × %i", asyn
   ]);
   expect(content).toBeLessThanOrEqual(window!);
   expect(await page.locator("canvas").count()).toBe(2);
-  await page.close();
 });
 
-test.skipIf(browser === undefined)(
-  "shows the moment that is clicked, and steps from there",
-  async () => {
-    const page = await open(nginx);
-    const moment = page.getByLabel("Operations done");
-    expect(await moment.inputValue()).toBe("67074");
-    const parts = page.locator("#parts");
-    expect(await parts.innerText()).toContain("402,069");
+inBrowser("shows the moment that is clicked, and steps from there", async () => {
+  const page = await open(nginx);
+  const moment = page.getByLabel("Operations done");
+  expect(await moment.inputValue()).toBe("67074");
+  const parts = page.locator("#parts");
+  expect(await parts.innerText()).toContain("402,069");
 
-    await page.locator("#timeline .u-over").click({ position: { x: 300, y: 100 } });
-    const clicked = Number(await moment.inputValue());
-    expect(clicked).toBeGreaterThan(10_000);
-    expect(clicked).toBeLessThan(40_000);
+  await page.locator("#timeline .u-over").click({ position: { x: 300, y: 100 } });
+  const clicked = Number(await moment.inputValue());
+  expect(clicked).toBeGreaterThan(10_000);
+  expect(clicked).toBeLessThan(40_000);
 
-    const step = page.locator("#step");
-    await page.getByRole("button", { name: "One operation forward" }).click();
-    expect(await moment.inputValue()).toBe(`${clicked + 1}`);
-    expect(await step.innerText()).toContain(`Operation ${(clicked + 1).toLocaleString("en-US")}:`);
-    expect(await step.innerText()).toMatch(/It read \d+ words and wrote \d+ words?\./);
-    await page.getByRole("button", { name: "One operation back" }).click();
-    expect(await moment.inputValue()).toBe(`${clicked}`);
+  const step = page.locator("#step");
+  await page.getByRole("button", { name: "One operation forward" }).click();
+  expect(await moment.inputValue()).toBe(`${clicked + 1}`);
+  expect(await step.innerText()).toContain(`Operation ${(clicked + 1).toLocaleString("en-US")}:`);
+  expect(await step.innerText()).toMatch(/It read \d+ words and wrote \d+ words?\./);
+  await page.getByRole("button", { name: "One operation back" }).click();
+  expect(await moment.inputValue()).toBe(`${clicked}`);
 
-    await moment.fill("67074");
-    await moment.press("Enter");
-    expect(await step.innerText()).toContain("aligned_alloc(16, 4,096)");
-    expect(await step.innerText()).toContain("No bin has a free block of 4,112 bytes.");
-    expect(await step.innerText()).toContain("The block is cut from the top block.");
-    expect(await step.locator(".written").count()).toBe(5);
-    await page.close();
-  },
-);
+  await moment.fill("67074");
+  await moment.press("Enter");
+  expect(await step.innerText()).toContain("aligned_alloc(16, 4,096)");
+  expect(await step.innerText()).toContain("No bin has a free block of 4,112 bytes.");
+  expect(await step.innerText()).toContain("The block is cut from the top block.");
+  expect(await step.locator(".written").count()).toBe(5);
+});
 
-test.skipIf(browser === undefined)("zooms into what is dragged over, and out again", async () => {
+inBrowser("zooms into what is dragged over, and out again", async () => {
   const page = await open(nginx);
   const over = page.locator("#timeline .u-over");
   const box = (await over.boundingBox())!;
@@ -132,55 +129,49 @@ test.skipIf(browser === undefined)("zooms into what is dragged over, and out aga
   expect(await range()).toBeLessThan(12_000);
   await page.getByRole("button", { name: "Show the whole timeline" }).click();
   expect(await range()).toBe(80_000);
-  await page.close();
 });
 
-test.skipIf(browser === undefined)(
-  "shows a block of the map by mouse and by keyboard",
-  async () => {
-    const page = await open(nginx);
-    const map = page.getByRole("application");
-    const block = page.locator("#block");
-    await map.click({ position: { x: 400, y: 300 } });
-    expect(await block.innerText()).toContain("Block in use 0x");
-    expect(await block.innerText()).toMatch(/IN_USE/);
-    expect(await block.innerText()).toMatch(/header of block/);
+inBrowser("shows a block of the map by mouse and by keyboard", async () => {
+  const page = await open(nginx);
+  const map = page.getByRole("application");
+  const block = page.locator("#block");
+  await map.click({ position: { x: 400, y: 300 } });
+  expect(await block.innerText()).toContain("Block in use 0x");
+  expect(await block.innerText()).toMatch(/IN_USE/);
+  expect(await block.innerText()).toMatch(/header of block/);
 
-    await map.focus();
-    const seen = new Set<string>();
-    for (let i = 0; i < 6; i += 1) {
-      await page.keyboard.press("]");
-      seen.add(await block.locator("h3").first().innerText());
-    }
-    expect(seen.size).toBe(6);
+  await map.focus();
+  const seen = new Set<string>();
+  for (let i = 0; i < 6; i += 1) {
+    await page.keyboard.press("]");
+    seen.add(await block.locator("h3").first().innerText());
+  }
+  expect(seen.size).toBe(6);
 
-    const row = (): Promise<string> => page.locator("#map > p").first().innerText();
-    const whole = await row();
-    for (let i = 0; i < 8; i += 1) await page.keyboard.press("+");
-    await expect.poll(row).toContain("64 B in a row");
-    await page.keyboard.press("0");
-    await expect.poll(row).toBe(whole);
+  const row = (): Promise<string> => page.locator("#map > p").first().innerText();
+  const whole = await row();
+  for (let i = 0; i < 8; i += 1) await page.keyboard.press("+");
+  await expect.poll(row).toContain("64 B in a row");
+  await page.keyboard.press("0");
+  await expect.poll(row).toBe(whole);
 
-    await map.click({ position: { x: 500, y: 60 } });
-    expect(await block.innerText()).toMatch(/bitmap\s+[01]+/);
-    const link = block.getByRole("button", { name: /Go to operation/ }).first();
-    await link.click();
-    expect(await page.getByLabel("Operations done").inputValue()).not.toBe("67074");
-    await page.close();
-  },
-);
+  await map.click({ position: { x: 500, y: 60 } });
+  expect(await block.innerText()).toMatch(/bitmap\s+[01]+/);
+  const link = block.getByRole("button", { name: /Go to operation/ }).first();
+  await link.click();
+  expect(await page.getByLabel("Operations done").inputValue()).not.toBe("67074");
+});
 
-test.skipIf(browser === undefined)("names the call site of a leak", async () => {
+inBrowser("names the call site of a leak", async () => {
   const page = await open(leaking);
   const sites = page.locator("#sites");
   const first = sites.locator("tbody tr").first();
   expect(await first.innerText()).toMatch(/100,000\s+100.0%\s+100\s+load \(app.c:20\) ← main/);
   await sites.getByRole("button", { name: /^load/ }).first().click();
   expect(await sites.getByRole("button", { name: /^all/ }).count()).toBe(2);
-  await page.close();
 });
 
-test.skipIf(browser === undefined)("compares two runs, and tries other settings", async () => {
+inBrowser("compares two runs, and tries other settings", async () => {
   const page = await open(both);
   await page.getByLabel("Compare with").selectOption({ label: "nginx, margin 1M" });
   const comparison = page.locator("#compare");
@@ -191,14 +182,12 @@ test.skipIf(browser === undefined)("compares two runs, and tries other settings"
   await page.getByRole("button", { name: "Replay the trace with other settings" }).click();
   await page.locator("#suggestions table").waitFor();
   expect(await page.locator("#suggestions tbody tr").count()).toBe(6);
-  await page.close();
 });
 
-test.skipIf(browser === undefined)("is dark if the system is", async () => {
+inBrowser("is dark if the system is", async () => {
   const page = await open(nginx, SIZES[0], { colorScheme: "dark" });
   const back = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   expect(back).toBe("rgb(13, 17, 23)");
-  await page.close();
 });
 
 test("needs nothing from outside", () => {
