@@ -7,6 +7,7 @@
  */
 
 import type { WatchedEngine } from "../tools/build/generated/watched-engine.js";
+import { doubled } from "../trace/ops.ts";
 
 /** What an entry is: the engine's numbers, and two of the page. */
 export const KIND = {
@@ -48,10 +49,9 @@ export class Layout {
 
   add(from: number, to: number, kind: number): void {
     if (this.count === this.kinds.length) {
-      const length = 2 * this.count;
-      this.from = copied(this.from, new Uint32Array(length));
-      this.to = copied(this.to, new Uint32Array(length));
-      this.kinds = copied(this.kinds, new Uint8Array(length));
+      this.from = doubled(this.from);
+      this.to = doubled(this.to);
+      this.kinds = doubled(this.kinds);
     }
     this.from[this.count] = from;
     this.to[this.count] = to;
@@ -82,11 +82,6 @@ export class Layout {
     const isSlot = this.kinds[entry] === KIND.slot || this.kinds[entry] === KIND.freeSlot;
     return this.from[entry]! + (isSlot ? 0 : HEADER);
   }
-}
-
-function copied<Column extends Uint32Array | Uint8Array>(column: Column, into: Column): Column {
-  into.set(column);
-  return into;
 }
 
 /** Walks the heap of an engine. Cost: linear in its blocks and slots. */

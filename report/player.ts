@@ -17,6 +17,7 @@ import {
   createWatchedEngine,
   type WatchedEngine,
 } from "../tools/build/generated/watched-engine.js";
+import { doubled } from "../trace/ops.ts";
 import { NO_RECORD, OP, type Program } from "./pack.ts";
 
 /** The options of a heap that change what it does. Sizes are in bytes; `auto` is the heap's default. */
@@ -516,9 +517,9 @@ class Growing {
 
   add(word: number, before: number, after: number): void {
     if (this.#count === this.#words.length) {
-      this.#words = longer(this.#words, new Uint32Array(2 * this.#count));
-      this.#before = longer(this.#before, new Int32Array(2 * this.#count));
-      this.#after = longer(this.#after, new Int32Array(2 * this.#count));
+      this.#words = doubled(this.#words);
+      this.#before = doubled(this.#before);
+      this.#after = doubled(this.#after);
     }
     this.#words[this.#count] = word;
     this.#before[this.#count] = before;
@@ -533,9 +534,4 @@ class Growing {
       after: this.#after.slice(0, this.#count),
     };
   }
-}
-
-function longer<Column extends Uint32Array | Int32Array>(column: Column, into: Column): Column {
-  into.set(column);
-  return into;
 }

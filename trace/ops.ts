@@ -130,6 +130,15 @@ export class ChunkBuilder implements OpChunk {
   }
 }
 
+/** A column twice as long, beginning with the same numbers. */
+export function doubled<Column extends Uint8Array | Uint32Array | Int32Array>(
+  column: Column,
+): Column {
+  const longer = new (column.constructor as new (length: number) => Column)(2 * column.length);
+  longer.set(column);
+  return longer;
+}
+
 /** The op at `at` as its line in a file, without its call site and time. */
 export function opText(ops: OpChunk, at: number): string {
   if (ops.kinds[at] === FREE_NULL) return "f -1";

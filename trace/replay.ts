@@ -13,8 +13,18 @@
  */
 
 import { GuardedHeap, type ReplayHeap } from "./guard.ts";
-import { CALLOC, FREE, FREE_NULL, MALLOC, MEMALIGN, REALLOC, opText, type OpChunk } from "./ops.ts";
-import { doubled, takeSnapshot, type Snapshot } from "./snapshot.ts";
+import {
+  CALLOC,
+  FREE,
+  FREE_NULL,
+  MALLOC,
+  MEMALIGN,
+  REALLOC,
+  doubled,
+  opText,
+  type OpChunk,
+} from "./ops.ts";
+import { takeSnapshot, type Snapshot } from "./snapshot.ts";
 
 export type { ReplayHeap } from "./guard.ts";
 

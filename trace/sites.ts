@@ -12,7 +12,7 @@
  * Call site 0 is not in the table: it stands for a call whose stack is not known.
  */
 
-import { doubled } from "./snapshot.ts";
+import { doubled } from "./ops.ts";
 
 /** Call sites in a table, at most. */
 export const MOST_SITES = 2 ** 24 - 1;

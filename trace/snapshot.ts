@@ -10,6 +10,7 @@
  */
 
 import type { Heap } from "../src/heap.ts";
+import { doubled } from "./ops.ts";
 
 /** What an entry of the heap is; see `Heap.walk`. */
 export type EntryKind = ReturnType<Heap["walk"]> extends Iterable<{ kind: infer K }> ? K : never;
@@ -105,11 +106,4 @@ class PackedEntries implements Iterable<Entry> {
       };
     }
   }
-}
-
-/** A column twice as long, beginning with the same numbers. */
-export function doubled<Column extends Uint8Array | Uint32Array>(column: Column): Column {
-  const longer = new (column.constructor as new (length: number) => Column)(2 * column.length);
-  longer.set(column);
-  return longer;
 }
