@@ -5,8 +5,8 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 
 import { openTrace } from "../trace/read.ts";
-import type { Frame } from "../trace/sites.ts";
-import { usageOf, type SiteBlocks, type Usage } from "../trace/usage.ts";
+import type { Frame, SiteBlocks } from "../trace/sites.ts";
+import { usageOf, type Usage } from "../trace/usage.ts";
 import type { Context } from "./context.ts";
 import { addMoreHelp } from "./help.ts";
 import { numberUpTo, parseTraces } from "./options.ts";

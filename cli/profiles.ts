@@ -2,9 +2,8 @@
 
 import { Function, Line, Location, Profile, Sample, StringTable, ValueType } from "pprof-format";
 
-import { frameName } from "../report/figures.ts";
-import type { CallSites, Frame } from "../trace/sites.ts";
-import type { SiteBlocks, Usage } from "../trace/usage.ts";
+import { frameName, type CallSites, type Frame, type SiteBlocks } from "../trace/sites.ts";
+import type { Usage } from "../trace/usage.ts";
 
 /** The line of a place, such as 25 of `app.c:25`; 0 if it has none. */
 function lineOf({ place }: Frame): number {

@@ -1,7 +1,6 @@
 /** Figures of a whole run: histograms of sizes and lifetimes, and bytes by call site. */
 
-import type { CallSites } from "../trace/sites.ts";
-import { SiteTotals, type SiteBlocks } from "../trace/usage.ts";
+import { frameName, SiteTotals, type CallSites, type SiteBlocks } from "../trace/sites.ts";
 import { NEVER, type Player } from "./player.ts";
 
 /** Bar i counts the values from `2 ** (i - 1)`, 0 for the first, to below `2 ** i`. */
@@ -91,10 +90,6 @@ export function flameOf(sites: CallSites, rows: readonly SiteBlocks[]): Flame {
   };
   sort(root);
   return root;
-}
-
-export function frameName({ name, place }: { name: string; place: string }): string {
-  return place === "" ? name : `${name} (${place})`;
 }
 
 /** The records of the blocks that were at an address, in the order in which they were allocated. Cost: linear in the records. */

@@ -40,6 +40,11 @@ export function frameText(name: string, place = ""): string {
   return line.length > LONGEST_FRAME ? `${line.slice(0, LONGEST_FRAME)}…` : line;
 }
 
+/** A frame in one line: `load (app.c:25)`. */
+export function frameName({ name, place }: Frame): string {
+  return place === "" ? name : `${name} (${place})`;
+}
+
 /** The table of a trace's call sites. They are numbered from 1, in the order in which they were added. */
 export class CallSites {
   /** How many there are, which is also the number of the last. */
@@ -123,4 +128,35 @@ export class CallSites {
   stackOf(site: number): Frame[] {
     return this.chainOf(site).map((at) => this.frameOf(at));
   }
+}
+
+/** Blocks and bytes of a call site. */
+export interface SiteBlocks {
+  /** The call site; 0 if it is not known. */
+  readonly site: number;
+  readonly blocks: number;
+  readonly bytes: number;
+}
+
+/** Adds up blocks and bytes by call site. */
+export class SiteTotals {
+  readonly #bySite = new Map<number, { site: number; blocks: number; bytes: number }>();
+
+  add(site: number, bytes: number): void {
+    const total = this.#bySite.get(site);
+    if (total === undefined) this.#bySite.set(site, { site, blocks: 1, bytes });
+    else {
+      total.blocks += 1;
+      total.bytes += bytes;
+    }
+  }
+
+  sorted(): SiteBlocks[] {
+    return mostBytesFirst(this.#bySite.values());
+  }
+}
+
+/** Sorts call sites: most bytes first. */
+export function mostBytesFirst<Each extends SiteBlocks>(sites: Iterable<Each>): Each[] {
+  return [...sites].sort((a, b) => b.bytes - a.bytes || a.site - b.site);
 }

@@ -2,15 +2,7 @@
 
 import { FREE, FREE_NULL, REALLOC, siteOf, timeOf, type OpChunk } from "./ops.ts";
 import type { Trace } from "./read.ts";
-import type { CallSites } from "./sites.ts";
-
-/** Blocks and bytes of a call site. */
-export interface SiteBlocks {
-  /** The call site; 0 if it is not known. */
-  readonly site: number;
-  readonly blocks: number;
-  readonly bytes: number;
-}
+import { mostBytesFirst, SiteTotals, type CallSites, type SiteBlocks } from "./sites.ts";
 
 /** All calls of a call site. `blocks` are its allocations and reallocations, and `bytes` theirs. */
 export interface SiteCalls extends SiteBlocks {
@@ -103,28 +95,6 @@ export class LiveBlocks {
     this.forEach((_, site, size) => totals.add(site, size));
     return { blocks: this.blocks, bytes: this.bytes, bySite: totals.sorted() };
   }
-}
-
-/** Adds up blocks and bytes by call site. */
-export class SiteTotals {
-  readonly #bySite = new Map<number, { site: number; blocks: number; bytes: number }>();
-
-  add(site: number, bytes: number): void {
-    const total = this.#bySite.get(site);
-    if (total === undefined) this.#bySite.set(site, { site, blocks: 1, bytes });
-    else {
-      total.blocks += 1;
-      total.bytes += bytes;
-    }
-  }
-
-  sorted(): SiteBlocks[] {
-    return mostBytesFirst(this.#bySite.values());
-  }
-}
-
-function mostBytesFirst<Each extends SiteBlocks>(sites: Iterable<Each>): Each[] {
-  return [...sites].sort((a, b) => b.bytes - a.bytes || a.site - b.site);
 }
 
 /** Follows the blocks of each call site through their lives. */

@@ -4,7 +4,6 @@ import { callText, type Explanation } from "../explain.ts";
 import {
   bySite,
   flameOf,
-  frameName,
   historyOf,
   lifetimesOf,
   liveAt,
@@ -14,6 +13,7 @@ import {
 } from "../figures.ts";
 import { KIND, type Layout } from "../layout.ts";
 import { NEVER, PARTS, type Player } from "../player.ts";
+import { frameName } from "../../trace/sites.ts";
 import { bytes, count, hex, percent, plural } from "../text.ts";
 import { nameWord, placeAt, slotAt } from "../words.ts";
 import { button, byId, element, figures, scrolling, swatch, table } from "./dom.ts";
